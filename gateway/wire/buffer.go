@@ -67,8 +67,13 @@ func (b *Buffer) Len() int {
 	return b.w - b.r
 }
 
-// Cap returns how many bytes the buffer can hold in all.
-func (b *Buffer) Cap() int { return len(b.b) }
+// Cap returns how many bytes the buffer can hold in all; nil holds none.
+func (b *Buffer) Cap() int {
+	if b == nil {
+		return 0
+	}
+	return len(b.b)
+}
 
 // Skip takes n bytes from the front. An emptied buffer starts over, so that the
 // next read finds all its room; slices of it are then valid until that read.

@@ -123,18 +123,3 @@ func (t *connTable) counts() (open int, accepted int64) {
 	defer t.mu.Unlock()
 	return len(t.open), t.accepted
 }
-
-// listener hands out watched connections.
-type listener struct {
-	net.Listener
-	table *connTable
-}
-
-// Accept waits for the next connection.
-func (l listener) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return l.table.add(nc), nil
-}

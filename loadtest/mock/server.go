@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -20,6 +21,9 @@ const (
 
 // drainPoll is how often Shutdown looks whether the connections have ended.
 const drainPoll = 2 * time.Millisecond
+
+// shortagePause is how long Serve waits when the process is out of files.
+const shortagePause = 5 * time.Millisecond
 
 // ErrClosed is returned by Serve and Shutdown of a server that was shut down.
 var ErrClosed = errors.New("mock: server closed")
@@ -42,7 +46,11 @@ type Server struct {
 
 	stop    chan struct{} // closed by Shutdown: everything that waits ends
 	closing sync.Once
+	serving sync.WaitGroup // listeners, and the connections of each
 	tunnels sync.WaitGroup // hijacked connections
+
+	mu        sync.Mutex
+	listeners []net.Listener // guarded by mu; none is added once stop is closed
 }
 
 // New returns a server for a valid cfg. Release it with Shutdown, also when it never served.
@@ -85,7 +93,6 @@ func New(cfg Config) (*Server, error) {
 		DisablePreParseMultipartForm: true,
 		NoDefaultContentType:         true,
 		SecureErrorLogMessage:        true,
-		CloseOnShutdown:              true,
 		Logger:                       silent{},
 	}
 	return s, nil
@@ -98,16 +105,71 @@ type silent struct{}
 func (silent) Printf(string, ...any) {}
 
 // Serve answers on ln until Shutdown, then returns nil. It closes ln. Several listeners may be served at once.
+//
+// It accepts by itself: the HTTP server's own pool of workers leaves a goroutine sleeping for ten seconds.
 func (s *Server) Serve(ln net.Listener) error {
+	if !s.open(ln) {
+		return errors.Join(ErrClosed, ln.Close())
+	}
+	defer s.serving.Done()
+	for {
+		nc, err := ln.Accept()
+		switch {
+		case err == nil:
+			c := s.conns.add(nc)
+			s.serving.Add(1)
+			go s.serveConn(c)
+		case s.stopped():
+			return nil
+		case isShortage(err):
+			s.pause(shortagePause)
+		default:
+			return errors.Join(fmt.Errorf("mock: serving on %s: %w", ln.Addr(), err), ln.Close())
+		}
+	}
+}
+
+// open registers a listener, unless the server is shut down.
+func (s *Server) open(ln net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped() {
+		return false
+	}
+	s.listeners = append(s.listeners, ln)
+	s.serving.Add(1)
+	return true
+}
+
+func (s *Server) serveConn(c *conn) {
+	defer s.serving.Done()
+	// What goes wrong on a connection is counted where it happens.
+	_ = s.http.ServeConn(c)
+}
+
+func (s *Server) stopped() bool {
 	select {
 	case <-s.stop:
-		return errors.Join(ErrClosed, ln.Close())
+		return true
 	default:
+		return false
 	}
-	if err := s.http.Serve(listener{Listener: ln, table: s.conns}); err != nil {
-		return fmt.Errorf("mock: serving on %s: %w", ln.Addr(), err)
+}
+
+// isShortage says whether an accept failed for want of files or memory, which passes.
+func isShortage(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) ||
+		errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ECONNABORTED)
+}
+
+// pause waits, or less when the server is shut down.
+func (s *Server) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-s.stop:
+	case <-t.C:
 	}
-	return nil
 }
 
 // Shutdown ends everything: it closes the listeners, cuts streams and answers that are still waiting, and
@@ -120,20 +182,25 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 func (s *Server) shutdown(ctx context.Context) error {
+	s.mu.Lock()
 	close(s.stop)
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.http.ShutdownWithContext(ctx) }()
+	var errs []error
+	for _, ln := range s.listeners {
+		if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, fmt.Errorf("mock: closing the listener on %s: %w", ln.Addr(), err))
+		}
+	}
+	s.mu.Unlock()
 
-	timedOut := s.drain(ctx)
-	for _, c := range s.conns.all() {
-		_ = c.Close() // only those that outlived ctx are left
+	if err := s.drain(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("mock: connections were still open at the end of the shutdown: %w", err))
+		for _, c := range s.conns.all() {
+			_ = c.Close() // it outlived ctx
+		}
 	}
-	err := <-stopped
+	s.serving.Wait()
 	s.tunnels.Wait()
-	if timedOut != nil {
-		err = fmt.Errorf("mock: connections were still open at the end of the shutdown: %w", timedOut)
-	}
-	return errors.Join(err, s.conns.watcher.close())
+	return errors.Join(append(errs, s.conns.watcher.close())...)
 }
 
 // drain waits for the connections to end. It tells new ones too, as a listener may hand out a last one.

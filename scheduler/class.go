@@ -147,6 +147,7 @@ func (c *class) unlink(n *node) {
 const (
 	rateSpan = 10 * int64(time.Second)
 	rateStep = int64(time.Second) / 2
+	rateSeen = 16 // dispatches before the rate predicts anything
 )
 
 // rateMeter measures dispatches per second while a class is backlogged. Time
@@ -157,6 +158,7 @@ type rateMeter struct {
 	busy  int64 // backlogged time since the last fold, ns
 	known int64 // backlogged time folded so far, at most rateSpan
 	count int64 // dispatches since the last fold
+	seen  int64 // dispatches folded so far
 	rate  float64
 	ended int64 // end of the last backlog
 }
@@ -183,12 +185,13 @@ func (r *rateMeter) fold(now int64) {
 	r.known = min(r.known+r.busy, rateSpan)
 	part := min(1, float64(r.busy)/float64(r.known))
 	r.rate += part * (float64(r.count)*float64(time.Second)/float64(r.busy) - r.rate)
+	r.seen += r.count
 	r.busy, r.count = 0, 0
 }
 
 // wait returns how long k dispatches take at the measured rate; 0: unknown.
 func (r *rateMeter) wait(k int) time.Duration {
-	if r.rate <= 0 {
+	if r.seen < rateSeen || r.rate <= 0 {
 		return 0
 	}
 	w := float64(k) / r.rate * float64(time.Second)

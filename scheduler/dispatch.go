@@ -219,11 +219,16 @@ func (s *Scheduler) charge(t Ticket, actual int64) {
 
 func (s *Scheduler) release(t Ticket, o Outcome) {
 	s.mu.Lock()
-	if !t.isLocked(phaseGranted) {
-		s.mu.Unlock()
-		return
+	if t.isLocked(phaseGranted) {
+		s.releaseLocked(t.n, o)
+		s.dispatchLocked()
 	}
-	n, f := t.n, t.n.flow
+	s.unlock()
+}
+
+// releaseLocked settles the account of a running request and frees its seat.
+func (s *Scheduler) releaseLocked(n *node, o Outcome) {
+	f := n.flow
 	c := f.class
 	actual := o.Cost
 	if actual < 0 {
@@ -245,8 +250,6 @@ func (s *Scheduler) release(t Ticket, o Outcome) {
 		s.flows.rest(f)
 	}
 	s.freeLocked(n)
-	s.dispatchLocked()
-	s.unlock()
 }
 
 // learn moves an average by a twentieth towards a sample; the first one sets it.

@@ -7,7 +7,7 @@ import "strconv"
 type ChunkReader struct {
 	state     chunkState
 	digits    uint8
-	line      int    // bytes of the current chunk line
+	excess    uint64 // bytes of extensions that no data makes up for
 	remaining uint64 // of the current chunk
 	trailer   []byte
 	// TrailerBytes bounds the trailer section; 0 stands for 8 KiB.
@@ -19,6 +19,7 @@ type chunkState uint8
 
 const (
 	chunkSize chunkState = iota
+	chunkSpace
 	chunkExt
 	chunkSizeLF
 	chunkData
@@ -26,11 +27,14 @@ const (
 	chunkDataLF
 	chunkTrailer
 	chunkDone
+	chunkBroken
 )
 
 const (
-	maxChunkDigits  = 15
-	maxChunkLine    = 4096
+	maxChunkDigits = 15
+	// maxExcess bounds what a peer can send in extensions beyond what is usual for
+	// its data: nobody counts those bytes against a body's limit.
+	maxExcess       = 4096
 	maxTrailerLines = 64
 	// defaultTrailerBytes is generous: trailers carry checksums and status lines.
 	defaultTrailerBytes = 8 << 10
@@ -69,6 +73,8 @@ func (c *ChunkReader) Next(src []byte) (data []byte, used int, err error) {
 			return data, used, nil
 		case chunkSize:
 			err = c.sizeByte(b)
+		case chunkSpace:
+			err = c.spaceByte(b)
 		case chunkExt:
 			err = c.extByte(b)
 		case chunkSizeLF:
@@ -78,13 +84,16 @@ func (c *ChunkReader) Next(src []byte) (data []byte, used int, err error) {
 			c.state = chunkDataLF
 		case chunkDataLF:
 			err = expect(b, '\n')
-			c.state, c.digits, c.line = chunkSize, 0, 0
+			c.state, c.digits = chunkSize, 0
 		case chunkTrailer:
 			err = c.trailerByte(b)
 		case chunkDone:
 			return nil, used, nil
+		case chunkBroken:
+			err = ErrChunk
 		}
 		if err != nil {
+			c.state = chunkBroken
 			return nil, used, err
 		}
 		used++
@@ -111,8 +120,11 @@ func (c *ChunkReader) sizeByte(b byte) error {
 	case c.digits > 0 && b == '\r':
 		c.state = chunkSizeLF
 		return nil
-	case c.digits > 0 && (b == ';' || b == ' ' || b == '\t'):
+	case c.digits > 0 && b == ';':
 		c.state = chunkExt
+		return nil
+	case c.digits > 0 && (b == ' ' || b == '\t'):
+		c.state = chunkSpace
 		return nil
 	default:
 		return ErrChunk
@@ -124,11 +136,34 @@ func (c *ChunkReader) sizeByte(b byte) error {
 	return nil
 }
 
+// spaceByte skips white space behind a size: old servers pad with it and the
+// grammar has it before an extension. Anything else there is refused.
+func (c *ChunkReader) spaceByte(b byte) error {
+	switch b {
+	case ';':
+		c.state = chunkExt
+	case '\r':
+		c.state = chunkSizeLF
+	case ' ', '\t':
+		return c.exceed()
+	default:
+		return ErrChunk
+	}
+	return nil
+}
+
+func (c *ChunkReader) exceed() error {
+	if c.excess++; c.excess > maxExcess {
+		return ErrChunk
+	}
+	return nil
+}
+
 // extByte skips chunk extensions. A bare LF in them is where parsers differ, so
 // it is refused.
 func (c *ChunkReader) extByte(b byte) error {
-	if c.line++; c.line > maxChunkLine {
-		return ErrChunk
+	if err := c.exceed(); err != nil {
+		return err
 	}
 	switch {
 	case b == '\r':
@@ -143,6 +178,7 @@ func (c *ChunkReader) sizeEnd(b byte) error {
 	if b != '\n' {
 		return ErrChunk
 	}
+	c.excess -= min(c.excess, 16+c.remaining)
 	if c.remaining == 0 {
 		c.state = chunkTrailer
 	} else {

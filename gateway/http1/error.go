@@ -19,7 +19,7 @@ var (
 	ErrTargetTooLong = &ParseError{414, "request target longer than the limit"}
 	// ErrVersion means that the peer speaks something other than HTTP/1.0 or 1.1.
 	ErrVersion = &ParseError{505, "HTTP version not supported; use HTTP/1.1"}
-	// ErrTransferCoding means a transfer coding other than a single "chunked".
+	// ErrTransferCoding means that a coding is applied below "chunked".
 	ErrTransferCoding = &ParseError{501, "transfer coding not supported; use chunked"}
 	// ErrChunk means malformed chunked coding.
 	ErrChunk = &ParseError{400, "malformed chunked body"}
@@ -36,6 +36,7 @@ var (
 	errFolding       = &ParseError{400, "obsolete line folding"}
 	errContentLength = &ParseError{400, "malformed or repeated Content-Length"}
 	errBothFramings  = &ParseError{400, "both Content-Length and Transfer-Encoding"}
+	errTE            = &ParseError{400, "Transfer-Encoding repeated or not ending in chunked"}
 	errTE10          = &ParseError{400, "Transfer-Encoding in an HTTP/1.0 message"}
 	errHost          = &ParseError{400, "missing, repeated or malformed Host"}
 	errStatusLine    = &ParseError{502, "malformed status line"}

@@ -121,7 +121,8 @@ func FieldIDOf(name []byte) FieldID {
 }
 
 // aliasOf returns the known field that name would become in a backend that
-// reads '_' as '-', as CGI and WSGI servers do, or Other.
+// reads punctuation as '-', as CGI and WSGI servers do with '_' and some with all
+// of it, or Other.
 func aliasOf(name []byte) FieldID {
 	var buf [24]byte
 	if len(name) > len(buf) {
@@ -129,7 +130,7 @@ func aliasOf(name []byte) FieldID {
 	}
 	b := buf[:copy(buf[:], name)]
 	for i, c := range b {
-		if c == '_' {
+		if !isAlnum(c) {
 			b[i] = '-'
 		}
 	}

@@ -6,6 +6,7 @@ import "bytes"
 type Field struct {
 	start, nameEnd, valueStart, valueEnd, end uint32
 	id                                        FieldID
+	odd                                       bool // a name with punctuation other than '-'
 	dropped                                   bool
 }
 
@@ -145,9 +146,10 @@ func (h *Header) DropHopByHop() {
 	h.Drop(Upgrade)
 }
 
-// DropAliases takes out the fields whose name contains '_' and would, in a
-// backend that reads '_' as '-', pass for one of the fields that Weir vouches
-// for or strips (X_Forwarded_For for X-Forwarded-For). It returns their number.
+// DropAliases takes out the fields that are not, but in a backend that reads '_'
+// or any other punctuation as '-' would pass for, one of the fields that Weir
+// vouches for or strips (X_Forwarded_For for X-Forwarded-For). It returns their
+// number.
 func (h *Header) DropAliases() int {
 	n := 0
 	for i := range h.fields {
@@ -155,7 +157,7 @@ func (h *Header) DropAliases() int {
 		if f.id != Other || f.dropped {
 			continue
 		}
-		if name := h.Name(i); bytes.IndexByte(name, '_') >= 0 && aliasOf(name) != Other {
+		if f.odd && aliasOf(h.Name(i)) != Other {
 			f.dropped = true
 			n++
 		}

@@ -27,6 +27,20 @@ var tchar = func() (t [256]bool) {
 	return t
 }()
 
+func isAlnum(c byte) bool {
+	return ('a' <= c|0x20 && c|0x20 <= 'z') || ('0' <= c && c <= '9')
+}
+
+// isOdd reports whether a field name has punctuation other than '-'.
+func isOdd(name []byte) bool {
+	for _, c := range name {
+		if !isAlnum(c) && c != '-' {
+			return true
+		}
+	}
+	return false
+}
+
 func isToken(b []byte) bool {
 	for _, c := range b {
 		if !tchar[c] {
@@ -54,20 +68,22 @@ func (b *block) reset() {
 	b.pos, b.scanned, b.startLine = 0, 0, false
 }
 
-// nextLine finds the line at b.pos. ok is false when it is not complete yet.
-// start and end exclude the CRLF; b.pos is moved past it.
-func (b *block) nextLine(buf []byte, lim Limits) (start, end uint32, ok bool, err error) {
+// nextLine finds the line at b.pos, which must end within buf[:limit]. ok is
+// false when it is not complete yet. start and end exclude the CRLF; b.pos is
+// moved past it. The limit is applied so that the answer does not depend on the
+// pieces in which the bytes arrive.
+func (b *block) nextLine(buf []byte, limit int) (start, end uint32, ok bool, err error) {
 	from := max(b.scanned, b.pos)
 	i := bytes.IndexByte(buf[from:], '\n')
 	if i < 0 {
 		b.scanned = uint32(len(buf))
-		if len(buf) >= lim.HeaderBytes {
+		if len(buf) >= limit {
 			return 0, 0, false, ErrHeaderTooLarge
 		}
 		return 0, 0, false, nil
 	}
 	lf := from + uint32(i)
-	if int(lf) >= lim.HeaderBytes {
+	if int(lf) >= limit {
 		return 0, 0, false, ErrHeaderTooLarge
 	}
 	if lf == b.pos || buf[lf-1] != '\r' {
@@ -82,7 +98,7 @@ func (b *block) nextLine(buf []byte, lim Limits) (start, end uint32, ok bool, er
 func (b *block) parseFields(buf []byte, lim Limits) (done bool, err error) {
 	b.buf = buf
 	for {
-		start, end, ok, err := b.nextLine(buf, lim)
+		start, end, ok, err := b.nextLine(buf, lim.HeaderBytes)
 		if err != nil || !ok {
 			return false, err
 		}
@@ -131,6 +147,7 @@ func parseField(buf []byte, start, end uint32) (Field, error) {
 		valueEnd:   start + uint32(ve),
 		end:        end + 2,
 		id:         FieldIDOf(line[:n]),
+		odd:        isOdd(line[:n]),
 	}, nil
 }
 
@@ -213,10 +230,30 @@ func (b *block) parseFraming(minor uint8) (length int64, chunked bool, err error
 		return 0, false, errTE10
 	case length >= 0:
 		return 0, false, errBothFramings
-	case b.FindFrom(TransferEncoding, i+1) >= 0 || !equalFold(b.Value(i), "chunked"):
-		return 0, false, ErrTransferCoding
+	case b.FindFrom(TransferEncoding, i+1) >= 0:
+		return 0, false, errTE
+	case !equalFold(b.Value(i), "chunked"):
+		return 0, false, refuseCoding(b.Value(i))
 	}
 	return -1, true, nil
+}
+
+// refuseCoding says what is wrong with a list of transfer codings. One that does
+// not end in chunked has no end that both sides agree on, and chunked twice is
+// nonsense (RFC 9112 sections 6.1, 6.3); what remains is well-formed and merely
+// not supported.
+func refuseCoding(list []byte) error {
+	var last []byte
+	n := 0
+	for len(list) > 0 {
+		if last, list = NextToken(list); equalFold(last, "chunked") {
+			n++
+		}
+	}
+	if n == 1 && equalFold(last, "chunked") {
+		return ErrTransferCoding
+	}
+	return errTE
 }
 
 // keepAlive tells whether the sender wants the connection to persist

@@ -33,15 +33,13 @@ func (r *Request) Reset() {
 func (r *Request) Parse(buf []byte, lim Limits) (n int, err error) {
 	r.buf = buf
 	for !r.startLine {
-		start, end, ok, err := r.nextLine(buf, lim)
-		if err != nil {
-			return 0, err
+		limit := min(lim.HeaderBytes, int(r.pos)+lim.TargetBytes+maxStartLineRest)
+		start, end, ok, err := r.nextLine(buf, limit)
+		if err == ErrHeaderTooLarge {
+			err = ErrTargetTooLong
 		}
-		if !ok {
-			if len(buf)-int(r.pos) > lim.TargetBytes+maxStartLineRest {
-				return 0, ErrTargetTooLong
-			}
-			return 0, nil
+		if err != nil || !ok {
+			return 0, err
 		}
 		if start == end && start <= 2 {
 			continue
@@ -84,7 +82,7 @@ func (r *Request) parseRequestLine(buf []byte, start, end uint32, lim Limits) er
 		r.Minor = 1
 	case string(version) == "HTTP/1.0":
 		r.Minor = 0
-	case bytes.HasPrefix(version, []byte("HTTP/")):
+	case isVersion(version):
 		return ErrVersion
 	default:
 		return errRequestLine
@@ -96,6 +94,13 @@ func (r *Request) parseRequestLine(buf []byte, start, end uint32, lim Limits) er
 	r.target = span{start + uint32(sp) + 1, start + uint32(sp) + 1 + uint32(sp2)}
 	return r.parseTarget(buf)
 }
+
+// isVersion reports whether v is an HTTP-version (RFC 9112 section 2.3).
+func isVersion(v []byte) bool {
+	return len(v) == len("HTTP/1.1") && string(v[:5]) == "HTTP/" && isDigit(v[5]) && v[6] == '.' && isDigit(v[7])
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // parseTarget checks the request target and takes the absolute form apart
 // (RFC 9112 section 3.2).
@@ -170,20 +175,54 @@ func (r *Request) finish() error {
 	return nil
 }
 
-// validHost accepts what a host and port can be written with (RFC 3986 section
-// 3.2.2), without user information. Percent-encoding is left out: no name that a
-// gateway routes on needs it.
+// validHost accepts a host with or without a port (RFC 3986 section 3.2.2), and
+// nothing at all. User information, zone identifiers and percent-encoding are
+// left out: no name that a gateway routes on needs them.
 func validHost(h []byte) bool {
-	for _, c := range h {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case c == '.', c == '-', c == '_', c == ':', c == '[', c == ']':
-		default:
+	n := 0
+	switch {
+	case len(h) == 0:
+		return true
+	case h[0] == '[':
+		n = 1
+		for n < len(h) && (isHex(h[n]) || h[n] == ':' || h[n] == '.') {
+			n++
+		}
+		if n == 1 || n == len(h) || h[n] != ']' {
+			return false
+		}
+		n++
+	default:
+		for n < len(h) && hostByte[h[n]] {
+			n++
+		}
+		if n == 0 {
 			return false
 		}
 	}
-	return true
+	return n == len(h) || (h[n] == ':' && validPort(h[n+1:]))
 }
+
+// validPort accepts up to five digits: "host:" is as good as "host" (RFC 3986
+// section 3.2.3).
+func validPort(p []byte) bool {
+	for _, c := range p {
+		if !isDigit(c) {
+			return false
+		}
+	}
+	return len(p) <= 5
+}
+
+func isHex(c byte) bool { return isDigit(c) || ('a' <= c|0x20 && c|0x20 <= 'f') }
+
+// hostByte marks the bytes of a host name or an IPv4 address.
+var hostByte = func() (t [256]bool) {
+	for c := range t {
+		t[c] = tchar[c] && (isAlnum(byte(c)) || c == '-' || c == '.' || c == '_')
+	}
+	return t
+}()
 
 // Method returns the method as sent; methods are case-sensitive.
 func (r *Request) Method() []byte { return r.method.of(r.buf) }

@@ -29,7 +29,7 @@ func (r *Response) Reset() {
 func (r *Response) Parse(buf []byte, lim Limits) (n int, err error) {
 	r.buf = buf
 	if !r.startLine {
-		start, end, ok, err := r.nextLine(buf, lim)
+		start, end, ok, err := r.nextLine(buf, lim.HeaderBytes)
 		if err != nil {
 			return 0, asResponse(err)
 		}

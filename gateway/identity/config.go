@@ -1,6 +1,14 @@
 package identity
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/invopop/jsonschema"
+)
 
 // Config says who may call and what is known about them.
 type Config struct {
@@ -39,6 +47,62 @@ type JWTConfig struct {
 type Anonymous struct {
 	Deny       bool       `yaml:"-" json:"-"`
 	Attributes Attributes `yaml:"-" json:"-"`
+}
+
+// denyWord is how a configuration refuses callers without a credential.
+const denyWord = "deny"
+
+// UnmarshalYAML reads the word deny or a set of attributes.
+func (a *Anonymous) UnmarshalYAML(unmarshal func(any) error) error {
+	var node ast.Node
+	if err := unmarshal(&node); err != nil {
+		return err
+	}
+	*a = Anonymous{}
+	switch n := node.(type) {
+	case *ast.NullNode:
+		return nil
+	case *ast.StringNode:
+		if n.Value == denyWord {
+			a.Deny = true
+			return nil
+		}
+	case *ast.MappingNode, *ast.MappingValueNode, *ast.AliasNode:
+		return unmarshal(&a.Attributes)
+	}
+	return &yaml.SyntaxError{Message: "anonymous must be the word deny or a set of attributes", Token: node.GetToken()}
+}
+
+// MarshalYAML writes what UnmarshalYAML reads.
+func (a Anonymous) MarshalYAML() (any, error) {
+	if a.Deny {
+		return denyWord, nil
+	}
+	return a.Attributes, nil
+}
+
+// MarshalJSON writes the same as MarshalYAML in JSON.
+func (a Anonymous) MarshalJSON() ([]byte, error) {
+	v, err := a.MarshalYAML()
+	if err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("write anonymous: %w", err)
+	}
+	return b, nil
+}
+
+// JSONSchema describes both forms.
+func (Anonymous) JSONSchema() *jsonschema.Schema {
+	r := jsonschema.Reflector{DoNotReference: true, Anonymous: true}
+	attributes := r.Reflect(Attributes{})
+	attributes.Version = ""
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+		{Type: "string", Const: denyWord},
+		attributes,
+	}}
 }
 
 // Attributes is what is known about a caller. Unknown ones are empty.

@@ -1,5 +1,11 @@
 package routing
 
+import (
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/invopop/jsonschema"
+)
+
 // RouteConfig says which requests go to which upstream. The first route whose
 // match holds is taken.
 type RouteConfig struct {
@@ -31,3 +37,39 @@ type ClassMatch struct {
 
 // StringList is a list that may be written as a single string in YAML.
 type StringList []string
+
+// UnmarshalYAML reads a list of scalars or a single one.
+func (l *StringList) UnmarshalYAML(unmarshal func(any) error) error {
+	var node ast.Node
+	if err := unmarshal(&node); err != nil {
+		return err
+	}
+	*l = nil
+	switch n := node.(type) {
+	case *ast.NullNode:
+		return nil
+	case *ast.SequenceNode:
+		var many []string
+		if err := unmarshal(&many); err != nil {
+			return err
+		}
+		*l = many
+		return nil
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return &yaml.SyntaxError{Message: "must be a value or a list of values", Token: n.GetToken()}
+	}
+	var one string
+	if err := unmarshal(&one); err != nil {
+		return err
+	}
+	*l = StringList{one}
+	return nil
+}
+
+// JSONSchema describes both forms.
+func (StringList) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+		{Type: "string"},
+		{Type: "array", Items: &jsonschema.Schema{Type: "string"}},
+	}}
+}

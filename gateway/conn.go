@@ -64,6 +64,13 @@ func peerAddr(nc net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
+func (c *clientConn) scheme() string {
+	if c.secure {
+		return "https"
+	}
+	return "http"
+}
+
 // serve answers requests until the connection ends.
 func (c *clientConn) serve() {
 	defer c.release()

@@ -35,6 +35,7 @@ type exchange struct {
 	model      []byte    // as the body names it
 	deadline   time.Time // the caller's; zero for none
 	flow       []byte    // scratch for the flow's name
+	forwarding []byte    // scratch for the forwarding fields
 
 	// The queue.
 	backend *backend
@@ -82,9 +83,10 @@ const requestIDLen = 32
 func (x *exchange) begin(snap *snapshot) {
 	*x = exchange{
 		c: x.c, snap: snap, start: x.start, body: x.body, chunks: x.chunks,
-		flow: x.flow[:0], upstreamID: x.upstreamID[:0], switched: x.switched[:0], model: x.model[:0],
+		flow: x.flow[:0], forwarding: x.forwarding[:0], upstreamID: x.upstreamID[:0], switched: x.switched[:0], model: x.model[:0],
 	}
 	x.makeRequestID()
+	snap.g.inFlight.Add(1)
 }
 
 // serve takes the request through the stages. Each says whether the next one may

@@ -219,7 +219,6 @@ func (a *attempt) exchange() *failure {
 	if again, f := a.another(status); again {
 		return f
 	}
-	x.snap.noteUpstream(x)
 	if status == 101 {
 		return a.tunnel(n)
 	}

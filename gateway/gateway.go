@@ -26,15 +26,16 @@ import (
 
 // Deps are the parts that a Gateway takes from its surroundings. All may be zero.
 type Deps struct {
-	Logger       *zap.Logger                     // application log; nil for none
-	Version      string                          // for weir_build_info
-	LookupEnv    func(string) (string, bool)     // nil for os.LookupEnv
-	ReadFile     func(string) ([]byte, error)    // nil for os.ReadFile
-	Reload       func(ctx context.Context) error // behind POST /api/v1/reload; nil refuses
-	MaskedConfig func() []byte                   // YAML behind GET /api/v1/config
-	AccessLog    io.Writer                       // takes the place of telemetry.access_log.path
-	Listener     net.Listener                    // takes the place of server.listen
-	Admin        net.Listener                    // takes the place of admin.listen
+	Logger     *zap.Logger                     // application log; nil for none
+	Version    string                          // for weir_build_info
+	LookupEnv  func(string) (string, bool)     // nil for os.LookupEnv
+	ReadFile   func(string) ([]byte, error)    // nil for os.ReadFile
+	Reload     func(ctx context.Context) error // behind POST /api/v1/reload; nil refuses
+	ConfigYAML func() ([]byte, error)          // behind GET /api/v1/config, secrets masked
+	ConfigJSON func() ([]byte, error)          // the same as JSON
+	AccessLog  io.Writer                       // takes the place of telemetry.access_log.path
+	Listener   net.Listener                    // takes the place of server.listen
+	Admin      net.Listener                    // takes the place of admin.listen
 }
 
 // Gateway is the data plane and its admin listener. All methods are safe for
@@ -42,7 +43,8 @@ type Deps struct {
 type Gateway struct {
 	deps      Deps
 	logger    *zap.Logger
-	watcher   *wire.Watcher
+	watcher   *wire.Watcher // of clients
+	upWatcher *wire.Watcher // of upstream connections
 	telemetry *telemetry.Telemetry
 	access    *telemetry.AccessLog
 	campaigns *identity.CampaignTable
@@ -51,6 +53,9 @@ type Gateway struct {
 	reload   sync.RWMutex // held to publish; read-held to resolve a class and submit
 	applying sync.Mutex   // one Apply at a time; guards retired
 	retired  []*scheduler.Scheduler
+
+	inFlight atomic.Int64
+	streams  atomic.Int64
 
 	draining atomic.Bool // readiness is gone; answers end their connections
 	refusing atomic.Bool // new requests are refused
@@ -90,10 +95,23 @@ func (g *Gateway) open(cfg Config) (err error) {
 	if g.watcher, err = wire.NewWatcher(cfg.Server.AllowHalfClose); err != nil {
 		return fmt.Errorf("watch connections: %w", err)
 	}
-	if g.access, err = telemetry.NewAccessLog(g.accessLogConfig(cfg), g.deps.AccessLog); err != nil {
+	g.upWatcher = g.watcher
+	if cfg.Server.AllowHalfClose {
+		// Clients may close their side early; an endpoint that does is gone.
+		if g.upWatcher, err = wire.NewWatcher(false); err != nil {
+			return fmt.Errorf("watch connections: %w", err)
+		}
+	}
+	log := telemetry.AccessLogConfig{
+		Path: cfg.Telemetry.AccessLog.Path, Sample: cfg.Telemetry.AccessLog.Sample,
+		Failed: func(err error) { g.logger.Error("writing the access log", zap.Error(err)) },
+	}
+	if g.access, err = telemetry.NewAccessLog(log, g.deps.AccessLog); err != nil {
 		return fmt.Errorf("telemetry.access_log: %w", err)
 	}
-	g.telemetry = telemetry.New(telemetry.Deps{Version: g.deps.Version, Queues: g.queueSnapshot, Upstreams: g.upstreamSnapshot, Gauges: g.gauges})
+	g.telemetry = telemetry.New(telemetry.Config{}, telemetry.Deps{
+		Version: g.deps.Version, Queues: g.queueSnapshots, Upstreams: g.endpointSnapshots, Gauges: g.gauges, AccessLog: g.access,
+	})
 	if cfg.Campaigns.File != "" {
 		if err := g.campaigns.Load(cfg.Campaigns.File); err != nil {
 			return fmt.Errorf("campaigns.file: %w", err)
@@ -106,8 +124,17 @@ func (g *Gateway) open(cfg Config) (err error) {
 	if err := s.publish(nil); err != nil {
 		return err
 	}
-	g.admin, err = admin.New(g.adminConfig(cfg), admin.Deps{Gateway: adminView{g}, Logger: g.logger})
+	g.admin, err = admin.New(admin.Config{Tokens: adminTokens(cfg.Admin)}, admin.Deps{
+		Gateway: operator{g}, Gatherer: g.telemetry.Gatherer(), Logger: g.logger,
+	})
 	return err
+}
+
+func adminTokens(cfg AdminConfig) (tokens []admin.Token) {
+	for _, t := range cfg.Tokens {
+		tokens = append(tokens, admin.Token{Name: t.Name, SHA256: t.SHA256, Role: admin.Role(t.Role)})
+	}
+	return tokens
 }
 
 // Close frees what New has opened.
@@ -123,6 +150,9 @@ func (g *Gateway) Close() {
 	g.applying.Unlock()
 	if g.access != nil {
 		_ = g.access.Close()
+	}
+	if g.upWatcher != nil && g.upWatcher != g.watcher {
+		_ = g.upWatcher.Close()
 	}
 	if g.watcher != nil {
 		_ = g.watcher.Close()
@@ -149,6 +179,10 @@ func (g *Gateway) Apply(cfg Config) error {
 		return err
 	}
 	g.closeRetired()
+	if err := g.admin.SetTokens(adminTokens(cfg.Admin)); err != nil {
+		s.abandon(old)
+		return err
+	}
 	return s.publish(old)
 }
 
@@ -276,12 +310,16 @@ func (g *Gateway) random() uint64 { return rand.Uint64() }
 
 func (g *Gateway) poolDeps() upstream.Deps {
 	return upstream.Deps{
-		Watcher: g.watcher, Logger: g.logger, LookupEnv: g.deps.LookupEnv, ReadFile: g.deps.ReadFile,
+		Watcher: g.upWatcher, Logger: g.logger, LookupEnv: g.deps.LookupEnv, ReadFile: g.deps.ReadFile,
 	}
 }
 
-func (g *Gateway) identityDeps() identity.Deps {
-	return identity.Deps{LookupEnv: g.deps.LookupEnv, ReadFile: g.deps.ReadFile, Logger: g.logger}
+func (g *Gateway) identityDeps(old *snapshot) identity.Deps {
+	d := identity.Deps{LookupEnv: g.deps.LookupEnv, ReadFile: g.deps.ReadFile, Logger: g.logger}
+	if old != nil {
+		d.Previous = old.identifier
+	}
+	return d
 }
 
 func (g *Gateway) logPanic(p any, x *exchange) {

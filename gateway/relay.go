@@ -17,7 +17,9 @@ func (a *attempt) relay(n int) *failure {
 	res := &x.c.res
 	kind := res.Body(x.head)
 	x.status = res.Status
-	x.stream = isEventStream(res.Get(http1.ContentType))
+	if x.stream = isEventStream(res.Get(http1.ContentType)); x.stream {
+		x.snap.g.streams.Add(1)
+	}
 	out := x.c.output()
 	out.SetTail(x.appendResponse(out.Tail(), kind))
 	x.headSent = true

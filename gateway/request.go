@@ -3,9 +3,11 @@ package gateway
 import (
 	"bytes"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-gateway/weir/gateway/http1"
+	"github.com/weir-gateway/weir/gateway/identity"
 	"github.com/weir-gateway/weir/gateway/wire"
 )
 
@@ -38,16 +40,22 @@ func (a *attempt) appendRequest(dst []byte) []byte {
 	}
 	dst = append(dst, " HTTP/1.1\r\n"...)
 	dst = a.appendHost(dst)
-	if line := ep.Credential(); line != nil {
+	credential := ep.Credential()
+	if credential != nil {
 		h.Drop(http1.Authorization)
 		h.Drop(http1.XAPIKey)
 		h.Drop(http1.APIKey)
 		h.Drop(http1.XGoogAPIKey)
-		dst = h.AppendFields(dst)
-		dst = append(dst, line...)
-	} else {
-		dst = h.AppendFields(dst)
 	}
+	x.forwarding = x.forwarding[:0]
+	if a.b.forwarded {
+		x.forwarding = x.snap.proxies.AppendForwarded(x.forwarding, h, identity.Hop{Peer: x.c.peer, Scheme: x.c.scheme(), Host: r.Host()})
+	} else {
+		x.snap.proxies.Drop(h)
+	}
+	dst = h.AppendFields(dst)
+	dst = append(dst, credential...)
+	dst = append(dst, x.forwarding...)
 	dst = append(dst, "X-Request-Id: "...)
 	dst = append(dst, x.id()...)
 	dst = append(dst, "\r\nVia: 1."...)
@@ -67,19 +75,13 @@ func (a *attempt) appendRequest(dst []byte) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// appendHost writes the Host field and what vouches for the client. The Host of
-// the client stays where it is unless the endpoint wants its own.
+// appendHost writes the Host field if the endpoint wants its own; the client's
+// stays where it is otherwise.
 func (a *attempt) appendHost(dst []byte) []byte {
-	x, r, ep := a.x, &a.x.c.req, a.ep
+	r, ep := &a.x.c.req, a.ep
 	h := &r.Header
-	if a.b.forwarded {
-		// Reads the client's fields, so it comes before they are dropped.
-		dst = a.appendForwarding(dst)
-	} else {
-		x.snap.proxies.Drop(h)
-	}
 	host := r.Host()
-	if !a.b.preserveHost {
+	if !ep.PreserveHost() || len(host) == 0 { // HTTP/1.0 need not name a host, but what goes upstream is 1.1
 		host = ep.Authority()
 	}
 	if i := h.Find(http1.Host); i >= 0 && bytes.Equal(h.Value(i), host) {
@@ -91,15 +93,13 @@ func (a *attempt) appendHost(dst []byte) []byte {
 	return append(dst, "\r\n"...)
 }
 
-func (a *attempt) appendForwarding(dst []byte) []byte { return dst }
-
 // send writes the request. A body that is in memory goes with the head; one that
 // is not is pumped alongside, so that an answer is noticed before its end.
 func (a *attempt) send() error {
 	x := a.x
 	out := x.c.output()
 	out.SetTail(a.appendRequest(out.Tail()))
-	defer out.Skip(out.Len())
+	defer func() { out.Skip(out.Len()) }()
 	if x.body.complete {
 		return a.sendWhole(out)
 	}
@@ -189,11 +189,13 @@ func (a *attempt) startBody() error {
 // exchange's own goroutine waits for the answer. It ends with the body, or when
 // either side fails, or by stop.
 type bodyPump struct {
-	a     *attempt
-	conn  interface{ Close() error }
-	done  chan struct{}
-	fault *failure // what the client did wrong; read it after done
-	whole bool     // the body was sent to its end; read it after done
+	a    *attempt
+	conn interface{ Close() error }
+	done chan struct{}
+	// stopping tells that a failure to read is stop's doing and not the client's.
+	stopping atomic.Bool
+	fault    *failure // what the client did wrong; read it after done
+	whole    bool     // the body was sent to its end; read it after done
 }
 
 func (p *bodyPump) run() {
@@ -213,7 +215,9 @@ func (p *bodyPump) run() {
 			return
 		}
 		if err != nil {
-			p.fault = bodyFailure(err)
+			if !p.stopping.Load() {
+				p.fault = bodyFailure(err)
+			}
 			_ = p.conn.Close() // the upstream must not take a cut body for a whole one
 			return
 		}
@@ -228,7 +232,7 @@ func (p *bodyPump) send(frame *wire.Buffer, data []byte) error {
 		return p.a.write(data)
 	}
 	frame.SetTail(http1.AppendChunk(frame.Tail(), data))
-	defer frame.Skip(frame.Len())
+	defer func() { frame.Skip(frame.Len()) }()
 	return p.a.write(frame.Bytes())
 }
 
@@ -248,12 +252,10 @@ func (p *bodyPump) stop() {
 	select {
 	case <-p.done:
 	default:
+		p.stopping.Store(true)
 		_ = p.conn.Close()
 		_ = x.c.sock.ReadUntil(time.Unix(1, 0))
 		<-p.done
-		if p.fault == failSlowBody {
-			p.fault = nil // the deadline was ours
-		}
 	}
 	if !p.whole {
 		x.close = true

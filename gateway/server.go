@@ -212,6 +212,6 @@ func (s *server) closeAll() {
 			continue
 		}
 		_ = c.sock.Reset()
-		go c.hangup()
+		c.hangup()
 	}
 }

@@ -22,6 +22,10 @@ func (x *exchange) finish() {
 		x.close = true
 		x.unread = 1
 	}
+	g.inFlight.Add(-1)
+	if x.stream {
+		g.streams.Add(-1)
+	}
 	x.observe(g, now)
 	x.log(g, now)
 }

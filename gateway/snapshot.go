@@ -23,6 +23,7 @@ type snapshot struct {
 	limits       http1.Limits // of requests
 	answerLimits http1.Limits // of what upstreams send
 	identifier   *identity.Identifier
+	proxies      *identity.Proxies
 	routes       *routing.Routes
 	route        []route
 	classifier   *routing.Classifier
@@ -41,14 +42,13 @@ type route struct {
 
 // backend is an upstream with its queue.
 type backend struct {
-	name         string
-	cfg          upstream.Config
-	pool         *upstream.Pool
-	sched        *scheduler.Scheduler
-	fallback     []*backend
-	llm          bool // bodies are JSON that says what is asked of which model
-	forwarded    bool // send X-Forwarded-* and Forwarded
-	preserveHost bool
+	name      string
+	cfg       upstream.Config
+	pool      *upstream.Pool
+	sched     *scheduler.Scheduler
+	fallback  []*backend
+	llm       bool // bodies are JSON that says what is asked of which model
+	forwarded bool // send X-Forwarded-* and Forwarded
 }
 
 const (
@@ -83,9 +83,10 @@ func (g *Gateway) compile(cfg Config, old *snapshot) (s *snapshot, err error) {
 			return s, err
 		}
 	}
-	if s.identifier, err = identity.New(cfg.Identity, g.identityDeps()); err != nil {
+	if s.identifier, err = identity.New(cfg.Identity, g.identityDeps(old)); err != nil {
 		return s, err
 	}
+	s.proxies = s.identifier.Proxies()
 	if err = s.compileClasses(); err != nil {
 		return s, err
 	}
@@ -135,7 +136,6 @@ func (s *snapshot) compileRoutes() (err error) {
 
 func (s *snapshot) compileBackend(cfg *upstream.Config, old *snapshot) error {
 	b := &backend{name: cfg.Name, cfg: *cfg, llm: cfg.Protocol != "http", forwarded: cfg.Forwarded == nil || *cfg.Forwarded}
-	b.preserveHost = cfg.HostHeader == "preserve"
 	sc := s.schedulerConfig(cfg)
 	if err := sc.Validate(); err != nil {
 		return err

@@ -77,7 +77,6 @@ func FuzzRequest(f *testing.F) {
 		}
 		require.Equal(t, string(r.Method()), theirs.Method)
 		require.Equal(t, int(r.Minor), theirs.ProtoMinor)
-		require.Equal(t, string(r.Host()), theirs.Host)
 		sameTarget(t, &r, theirs)
 		sameRequestFraming(t, &r, theirs)
 		sameFields(t, &r.Header, theirs.Header, "Host", "Transfer-Encoding", "Content-Length", "Trailer", "Pragma", "Cache-Control")
@@ -85,8 +84,11 @@ func FuzzRequest(f *testing.F) {
 }
 
 func sameTarget(t *testing.T, r *http1.Request, theirs *http.Request) {
+	if theirs.Method == "CONNECT" {
+		return // never passed on, and net/http takes the host out of its target
+	}
+	require.Equal(t, string(r.Host()), theirs.Host)
 	switch target := string(r.Target()); {
-	case theirs.Method == "CONNECT":
 	case strings.HasPrefix(theirs.RequestURI, "/"), target == "*":
 		require.Equal(t, target, theirs.RequestURI)
 	default:

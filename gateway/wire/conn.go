@@ -4,14 +4,15 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 // Conn is a connection whose hang-up is watched. Reading belongs to one
-// goroutine at a time and so does writing; Close, Abort and PeerGone may be called
-// from any.
+// goroutine at a time and so does writing; Close, Reset, CloseWrite and PeerGone
+// may be called from any.
 type Conn struct {
 	nc      net.Conn
 	raw     syscall.RawConn // nil for TLS and for connections without a descriptor
@@ -35,7 +36,8 @@ type Conn struct {
 
 // NewConn wraps nc. A watcher that is not nil watches it until Close; onGone, if
 // not nil, is then called once from the watcher's goroutine when the peer hangs
-// up, and must not block.
+// up, and must not block. It can run before NewConn returns and, if the two
+// coincide, just after Close.
 func NewConn(nc net.Conn, w *Watcher, onGone func()) *Conn {
 	c := &Conn{nc: nc, watcher: w, onGone: onGone}
 	c.readFn = c.readReady
@@ -60,8 +62,11 @@ func (c *Conn) PeerGone() bool { return c.gone.Load() }
 // Fill reads what is there, or waits for something, and adds it to *b. When *b is
 // nil, a buffer of the given size is taken from the pool once there is something
 // to put into it, so that waiting costs no memory. It returns the number of bytes
-// added, or io.EOF, or the error. *b must have room.
+// added, or io.EOF, or the error. Without room in *b it is io.ErrShortBuffer.
 func (c *Conn) Fill(b **Buffer, size int) (int, error) {
+	if *b != nil && len((*b).Room()) == 0 {
+		return 0, io.ErrShortBuffer
+	}
 	if c.raw == nil {
 		return c.fillPlain(b, size)
 	}
@@ -72,7 +77,10 @@ func (c *Conn) Fill(b **Buffer, size int) (int, error) {
 	case err != nil:
 		return 0, err
 	case c.readErr != nil:
-		return 0, &net.OpError{Op: "read", Net: "tcp", Err: c.readErr}
+		return 0, &net.OpError{
+			Op: "read", Net: c.nc.LocalAddr().Network(), Source: c.nc.LocalAddr(), Addr: c.nc.RemoteAddr(),
+			Err: os.NewSyscallError("read", c.readErr),
+		}
 	case c.readN == 0:
 		return 0, io.EOF
 	}
@@ -188,30 +196,39 @@ func (c *Conn) SetReadDeadline(t time.Time) error { return c.ReadUntil(t) }
 
 // SetWriteDeadline sets the write deadline as net.Conn does.
 func (c *Conn) SetWriteDeadline(t time.Time) error {
-	c.writeArmed = 0
+	if t.IsZero() {
+		c.writeArmed = 0
+	} else {
+		c.writeArmed = t.UnixNano()
+	}
 	return c.nc.SetWriteDeadline(t)
 }
 
 // Close closes the connection; further calls do nothing. Operations under way
-// return an error.
-func (c *Conn) Close() error {
+// return an error. Over TLS it first says good-bye to the peer, which can take
+// seconds when the peer does not read; [Conn.Reset] never waits.
+func (c *Conn) Close() error { return c.end(c.nc) }
+
+// Reset closes the connection so that the peer sees it reset and cannot take it
+// for the regular end of a message. Over TLS it leaves out the close_notify, which
+// would say the opposite.
+func (c *Conn) Reset() error {
+	type lingerer interface{ SetLinger(sec int) error }
+	t := c.transport()
+	if l, ok := t.(lingerer); ok {
+		_ = l.SetLinger(0)
+	}
+	return c.end(t)
+}
+
+func (c *Conn) end(nc net.Conn) error {
 	if c.closed.Swap(true) {
 		return nil
 	}
 	if c.watcher != nil {
 		c.watcher.remove(c)
 	}
-	return c.nc.Close()
-}
-
-// Reset closes the connection so that the peer sees it reset and cannot take it
-// for the regular end of a message.
-func (c *Conn) Reset() error {
-	type lingerer interface{ SetLinger(sec int) error }
-	if l, ok := c.transport().(lingerer); ok {
-		_ = l.SetLinger(0)
-	}
-	return c.Close()
+	return nc.Close()
 }
 
 // CloseWrite tells the peer that nothing more comes and leaves reading open.

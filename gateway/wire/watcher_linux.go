@@ -13,8 +13,8 @@ import (
 // Watcher tells connections when their peer hangs up. One serves all connections
 // of a process. It is safe for concurrent use.
 type Watcher struct {
-	epfd   int
-	file   *os.File // epfd as the runtime's poller sees it
+	file   *os.File        // the epoll instance as the runtime's poller sees it
+	raw    syscall.RawConn // its descriptor, held open while in use
 	events uint32
 	done   chan struct{}
 
@@ -43,9 +43,15 @@ func NewWatcher(halfClose bool) (*Watcher, error) {
 		_ = unix.Close(epfd)
 		return nil, fmt.Errorf("set epoll instance non-blocking: %w", err)
 	}
+	file := os.NewFile(uintptr(epfd), "epoll")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("poll epoll instance: %w", err)
+	}
 	w := &Watcher{
-		epfd:   epfd,
-		file:   os.NewFile(uintptr(epfd), "epoll"),
+		file:   file,
+		raw:    raw,
 		events: unix.EPOLLRDHUP | unix.EPOLLET,
 		done:   make(chan struct{}),
 		slots:  make([]slot, 1), // slot 0 means "not watched"
@@ -73,20 +79,24 @@ func (w *Watcher) add(c *Conn) {
 	if err != nil {
 		return
 	}
-	id := w.take(c)
-	ev := unix.EpollEvent{Events: w.events, Fd: int32(id >> 32), Pad: int32(uint32(id))}
-	cerr := raw.Control(func(fd uintptr) {
-		err = unix.EpollCtl(w.epfd, unix.EPOLL_CTL_ADD, int(fd), &ev)
+	w.take(c)
+	ev := unix.EpollEvent{Events: w.events, Fd: int32(c.slot >> 32), Pad: int32(uint32(c.slot))}
+	failed := true
+	_ = raw.Control(func(fd uintptr) {
+		_ = w.raw.Control(func(epfd uintptr) {
+			failed = unix.EpollCtl(int(epfd), unix.EPOLL_CTL_ADD, int(fd), &ev) != nil
+		})
 	})
-	if err != nil || cerr != nil {
-		w.release(id)
-		return
+	if failed {
+		w.release(c.slot)
+		c.slot = 0
 	}
-	c.slot = id
 }
 
-// take finds a slot for c and returns its handle: generation and index.
-func (w *Watcher) take(c *Conn) uint64 {
+// take finds a slot for c and gives it the handle: generation and index. It does
+// so under the lock, since the peer may be gone, and the watcher's goroutine
+// close c, before add returns.
+func (w *Watcher) take(c *Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var i uint32
@@ -97,7 +107,7 @@ func (w *Watcher) take(c *Conn) uint64 {
 		w.slots = append(w.slots, slot{})
 	}
 	w.slots[i].conn = c
-	return uint64(w.slots[i].gen)<<32 | uint64(i)
+	c.slot = uint64(w.slots[i].gen)<<32 | uint64(i)
 }
 
 func (w *Watcher) release(id uint64) {
@@ -122,12 +132,9 @@ func (w *Watcher) remove(c *Conn) {
 
 func (w *Watcher) run() {
 	defer close(w.done)
-	raw, err := w.file.SyscallConn()
-	if err != nil {
-		return
-	}
 	events := make([]unix.EpollEvent, 256)
-	n := 0
+	var n int
+	var err error
 	wait := func(fd uintptr) bool {
 		for {
 			n, err = unix.EpollWait(int(fd), events, 0)
@@ -136,7 +143,7 @@ func (w *Watcher) run() {
 			}
 		}
 	}
-	for raw.Read(wait) == nil && err == nil {
+	for w.raw.Read(wait) == nil && err == nil {
 		for i := range events[:n] {
 			id := uint64(uint32(events[i].Fd))<<32 | uint64(uint32(events[i].Pad))
 			if c := w.lookup(id); c != nil {

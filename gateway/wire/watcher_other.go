@@ -19,6 +19,7 @@ const sweepInterval = 50 * time.Millisecond
 // hang-up.
 type Watcher struct {
 	quit, done chan struct{}
+	closing    sync.Once
 
 	mu    sync.Mutex
 	conns map[*Conn]syscall.RawConn
@@ -38,7 +39,7 @@ func NewWatcher(halfClose bool) (*Watcher, error) {
 
 // Close ends the watch. Connections stay open and are told nothing any more.
 func (w *Watcher) Close() error {
-	close(w.quit)
+	w.closing.Do(func() { close(w.quit) })
 	<-w.done
 	return nil
 }

@@ -30,14 +30,16 @@ func checkSeats(c *chaos) {
 	used, n, bytes := 0, 0, int64(0)
 	for _, k := range s.classes {
 		used, n, bytes = used+k.used, n+k.n, bytes+k.bytes
-		require.GreaterOrEqual(c.t, k.used, 0)
+		if k.used < 0 {
+			require.Failf(c.t, "negative seats", "class %s: %d", k.cfg.Name, k.used)
+		}
 	}
-	require.Equal(c.t, s.used, used)
-	require.Equal(c.t, s.n, n)
-	require.Equal(c.t, s.bytes, bytes)
-	require.Equal(c.t, len(c.running), s.used)
-	if s.used > s.limiter.limit {
-		require.LessOrEqual(c.t, s.used, c.overLimit, "seats grew above the limit")
+	if s.used != used || s.n != n || s.bytes != bytes || len(c.running) != used {
+		require.Failf(c.t, "sums differ", "used %d %d %d, n %d %d, bytes %d %d",
+			s.used, used, len(c.running), s.n, n, s.bytes, bytes)
+	}
+	if s.used > s.limiter.limit && s.used > c.overLimit {
+		require.Failf(c.t, "seats grew above the limit", "from %d to %d of %d", c.overLimit, s.used, s.limiter.limit)
 	}
 	c.overLimit = s.used
 }
@@ -63,7 +65,9 @@ func checkDebt(c *chaos) {
 	require.GreaterOrEqual(c.t, s.v-c.lastV, int64(0), "virtual time went back")
 	c.lastV = s.v
 	for _, k := range s.classes {
-		require.LessOrEqual(c.t, k.start-s.v, k.debtMax+s.cfg.MaxCost*tagScale/k.weight+1, "class %s", k.cfg.Name)
+		if most := k.debtMax + s.cfg.MaxCost*tagScale/k.weight + 1; k.start-s.v > most {
+			require.Failf(c.t, "too much debt", "class %s: %d of %d", k.cfg.Name, k.start-s.v, most)
+		}
 	}
 	if c.steps%64 != 0 {
 		return // the table may be long

@@ -15,7 +15,7 @@ func chaosOps(t *testing.T) int {
 	if testing.Short() {
 		return 20_000
 	}
-	return 120_000
+	return 60_000
 }
 
 // runChaos runs two seeds, one of them with many flow names in a small table.
@@ -49,21 +49,40 @@ func (c *chaos) finish() {
 	require.Zero(c.t, c.s.wheel.armed)
 }
 
-func TestInvariant01Conservation(t *testing.T) { runChaos(t, 1, checkConservation) }
+func TestInvariant01Conservation(t *testing.T) {
+	t.Parallel()
+	runChaos(t, 1, checkConservation)
+}
 
-func TestInvariant02Seats(t *testing.T) { runChaos(t, 2, checkSeats) }
+func TestInvariant02Seats(t *testing.T) {
+	t.Parallel()
+	runChaos(t, 2, checkSeats)
+}
 
 // The check is part of every random run's reap.
-func TestInvariant03FIFOInsideAFlow(t *testing.T) { runChaos(t, 3, nil) }
+func TestInvariant03FIFOInsideAFlow(t *testing.T) {
+	t.Parallel()
+	runChaos(t, 3, nil)
+}
 
-func TestInvariant04WorkConservation(t *testing.T) { runChaos(t, 4, checkWork) }
+func TestInvariant04WorkConservation(t *testing.T) {
+	t.Parallel()
+	runChaos(t, 4, checkWork)
+}
 
-func TestInvariant10Debt(t *testing.T) { runChaos(t, 10, checkDebt) }
+func TestInvariant10Debt(t *testing.T) {
+	t.Parallel()
+	runChaos(t, 10, checkDebt)
+}
 
-func TestInvariant11Deadline(t *testing.T) { runChaos(t, 11, checkExpiry) }
+func TestInvariant11Deadline(t *testing.T) {
+	t.Parallel()
+	runChaos(t, 11, checkExpiry)
+}
 
 // The checks are part of every random run's submit.
 func TestInvariant13Displacement(t *testing.T) {
+	t.Parallel()
 	for _, seed := range []uint64{13, 113} {
 		cfg := chaosConfig()
 		cfg.Queue = QueueConfig{MaxRequests: 24, MaxBytes: 12_000, MaxFlows: 1000}
@@ -81,6 +100,7 @@ func TestInvariant13Displacement(t *testing.T) {
 }
 
 func TestInvariant14IsolationAtAdmission(t *testing.T) {
+	t.Parallel()
 	c := newChaos(t, 14, chaosConfig())
 	c.cfg.Queue.MaxFlows = 1000
 	require.NoError(t, c.s.Reconfigure(c.cfg))
@@ -89,6 +109,7 @@ func TestInvariant14IsolationAtAdmission(t *testing.T) {
 }
 
 func TestInvariant15Determinism(t *testing.T) {
+	t.Parallel()
 	cfg := chaosConfig()
 	cfg.Queue.MaxFlows = 1000 // overflow flows depend on the scheduler's own seed
 	traces := map[uint64]bool{}
@@ -104,6 +125,7 @@ func TestInvariant15Determinism(t *testing.T) {
 }
 
 func TestInvariant17LimitZeroAndRecovery(t *testing.T) {
+	t.Parallel()
 	c := newChaos(t, 17, chaosConfig())
 	c.cfg.Limit = LimitConfig{Initial: 4}
 	c.cfg.Classes[1].QueueLimit = 0
@@ -137,6 +159,7 @@ func TestInvariant17LimitZeroAndRecovery(t *testing.T) {
 // Reconfigurations are part of every random run; here all checks run at once,
 // on configurations nobody has thought of.
 func TestInvariant18AnyConfiguration(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		cfg := Config{
 			Limit:   LimitConfig{Mode: LimitMode(rapid.IntRange(0, 1).Draw(rt, "mode")), Initial: rapid.IntRange(0, 20).Draw(rt, "limit"), Max: 20},
@@ -158,7 +181,7 @@ func TestInvariant18AnyConfiguration(t *testing.T) {
 		}
 		c := newChaos(t, rapid.Uint64().Draw(rt, "seed"), cfg)
 		c.t = chaosTB{t, rt}
-		c.run(1200, func(c *chaos) {
+		c.run(600, func(c *chaos) {
 			checkConservation(c)
 			checkSeats(c)
 			checkWork(c)

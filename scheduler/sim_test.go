@@ -191,6 +191,11 @@ func bigLearnedCost(r *rand.Rand) (est, real int64) {
 	return 0, real
 }
 
+func bigExactCost(r *rand.Rand) (est, real int64) {
+	_, real = bigCost(r)
+	return real, real
+}
+
 func simConfig(seats int) Config {
 	return Config{
 		Name: "sim", Limit: LimitConfig{Initial: seats}, MaxCost: 8 * simMaxCost,

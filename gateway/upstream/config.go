@@ -21,12 +21,17 @@ type Config struct {
 	Pool       ConnPool         `yaml:"pool,omitempty" json:"pool,omitempty"`
 }
 
-// EndpointConfig is one URL of an upstream.
+// EndpointConfig is one URL of an upstream. At most one of KeyEnv and KeyFile is
+// set. A weight of zero in YAML takes the endpoint out of use without closing
+// what is under way.
 type EndpointConfig struct {
-	URL     string `yaml:"url" json:"url" jsonschema:"description=http(s)://host[:port][/prefix] or unix:///path"`
-	KeyEnv  string `yaml:"key_env,omitempty" json:"key_env,omitempty"`
-	KeyFile string `yaml:"key_file,omitempty" json:"key_file,omitempty"`
-	Weight  int    `yaml:"weight,omitempty" json:"weight,omitempty" jsonschema:"default=1,minimum=0"`
+	URL       string `yaml:"url" json:"url" jsonschema:"description=http(s)://host[:port][/prefix] or unix:///path"`
+	KeyEnv    string `yaml:"key_env,omitempty" json:"key_env,omitempty" jsonschema:"description=Environment variable that holds the key"`
+	KeyFile   string `yaml:"key_file,omitempty" json:"key_file,omitempty" jsonschema:"description=File that holds the key"`
+	KeyHeader string `yaml:"key_header,omitempty" json:"key_header,omitempty" jsonschema:"description=Field that carries the bare key instead of the protocol's own; api-key for Azure OpenAI"`
+	Weight    int    `yaml:"weight" json:"weight,omitempty" jsonschema:"default=1,minimum=0"`
+
+	decoded bool // from YAML, so a zero was written
 }
 
 // Capacity says how much an upstream can take.
@@ -45,23 +50,29 @@ type Seats struct {
 	N        int
 }
 
-// Bytes is an amount of memory, written 64KiB, 32MiB, 1GiB or as a number.
+// Bytes is an amount of memory, written 64KiB, 1.5MiB, 10MB or as a number. -1
+// stands for no limit where a setting allows that.
 type Bytes int64
 
-// Timeouts are the four deadlines of a call. Zero means none.
+// Timeouts are the four deadlines of a call. Zero, when it is written in YAML,
+// means none.
 type Timeouts struct {
-	Connect   time.Duration `yaml:"connect,omitempty" json:"connect,omitempty" jsonschema:"default=2s"`
-	FirstByte time.Duration `yaml:"first_byte,omitempty" json:"first_byte,omitempty" jsonschema:"default=60s,description=From the request sent to the first byte of the answer"`
-	Idle      time.Duration `yaml:"idle,omitempty" json:"idle,omitempty" jsonschema:"default=60s,description=Between two reads of the answer"`
-	Total     time.Duration `yaml:"total,omitempty" json:"total,omitempty" jsonschema:"default=10m"`
+	Connect   time.Duration `yaml:"connect" json:"connect,omitempty" jsonschema:"default=2s"`
+	FirstByte time.Duration `yaml:"first_byte" json:"first_byte,omitempty" jsonschema:"default=60s,description=From the request sent to the first byte of the answer"`
+	Idle      time.Duration `yaml:"idle" json:"idle,omitempty" jsonschema:"default=60s,description=Between two reads of the answer"`
+	Total     time.Duration `yaml:"total" json:"total,omitempty" jsonschema:"default=10m"`
+
+	decoded bool // from YAML, so a zero was written
 }
 
 // Retry says when a call is made again. Nothing is retried once a byte of an
 // answer has reached the client.
 type Retry struct {
 	Attempts      int      `yaml:"attempts,omitempty" json:"attempts,omitempty" jsonschema:"default=2,description=Calls in all, the first included"`
-	On            []string `yaml:"on,omitempty" json:"on,omitempty" jsonschema:"description=connect, reset, timeout and status codes"`
-	BudgetPercent int      `yaml:"budget_percent,omitempty" json:"budget_percent,omitempty" jsonschema:"default=20,description=Retries as a share of requests over the last ten seconds"`
+	On            []string `yaml:"on" json:"on,omitempty" jsonschema:"description=connect\\, reset\\, timeout and status codes or classes such as 5xx; default connect\\, reset\\, 429\\, 502\\, 503\\, 504"`
+	BudgetPercent int      `yaml:"budget_percent" json:"budget_percent,omitempty" jsonschema:"default=20,minimum=0,maximum=100,description=Retries as a share of requests over the last ten seconds; three are always allowed"`
+
+	decoded bool // from YAML, so a zero was written
 }
 
 // Breaker says when an endpoint is left alone for a while.
@@ -88,10 +99,13 @@ type ClientTLS struct {
 	InsecureSkipVerify bool   `yaml:"insecure_skip_verify,omitempty" json:"insecure_skip_verify,omitempty"`
 }
 
-// ConnPool bounds the connections to one endpoint.
+// ConnPool bounds the connections to one endpoint. Zeros that are written in YAML
+// mean: no connection is kept, no limit, no limit, names are resolved once.
 type ConnPool struct {
-	MaxIdle     int           `yaml:"max_idle,omitempty" json:"max_idle,omitempty" jsonschema:"default=512"`
-	IdleTimeout time.Duration `yaml:"idle_timeout,omitempty" json:"idle_timeout,omitempty" jsonschema:"default=30s"`
-	MaxLifetime time.Duration `yaml:"max_lifetime,omitempty" json:"max_lifetime,omitempty" jsonschema:"default=10m"`
-	DNSRefresh  time.Duration `yaml:"dns_refresh,omitempty" json:"dns_refresh,omitempty" jsonschema:"default=30s"`
+	MaxIdle     int           `yaml:"max_idle" json:"max_idle,omitempty" jsonschema:"default=512,minimum=0,description=Connections kept between calls to one endpoint"`
+	IdleTimeout time.Duration `yaml:"idle_timeout" json:"idle_timeout,omitempty" jsonschema:"default=30s,description=Should be shorter than that of the endpoint"`
+	MaxLifetime time.Duration `yaml:"max_lifetime" json:"max_lifetime,omitempty" jsonschema:"default=10m,description=Age at which a connection is no longer used again"`
+	DNSRefresh  time.Duration `yaml:"dns_refresh" json:"dns_refresh,omitempty" jsonschema:"default=30s,description=How often host names are resolved; the last good addresses stay when that fails"`
+
+	decoded bool // from YAML, so a zero was written
 }

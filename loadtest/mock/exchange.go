@@ -164,7 +164,9 @@ func (ex *exchange) abandon(phase string) {
 		After: time.Since(ex.started), Tokens: ex.tokensOut,
 	})
 	ex.finish(statusGone)
-	ex.conn.reset()
+	if ex.conn != nil {
+		ex.conn.reset()
+	}
 }
 
 // finish counts the exchange and gives its place back. Only the first call counts.

@@ -49,6 +49,8 @@ func TestHelpers(t *testing.T) {
 	assert.Equal(t, 302, u.send("GET", "/x/status/302", "").StatusCode)
 	assert.Equal(t, 400, u.send("GET", "/x/status/700", "").StatusCode)
 	assert.Equal(t, "line 1\nline 2\nline 3\n", u.send("GET", "/x/slow?first=1ms&gap=1ms&n=3", "").body)
+	assert.Equal(t, 200, u.send("HEAD", "/x/slow", "").StatusCode)
+	assert.Zero(t, u.Stats().Aborted)
 	assert.Equal(t, 400, u.send("GET", "/x/slow?gap=fast", "").StatusCode)
 	assert.Len(t, u.send("GET", "/x/no-length?size=77", "").body, 77)
 	assert.Len(t, u.send("GET", "/x/big-headers?size=5000", "").Header.Get("X-Big-0"), 1024)

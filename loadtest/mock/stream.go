@@ -31,17 +31,18 @@ type stream struct {
 	total  int // tokens
 	cut    int // tokens after which the stream is cut; -1 is never
 
-	sent   int
-	opened bool
-	ended  bool
-	due    time.Time // of the next token
-	buf    []byte
-	unread []byte
+	sent     int
+	opened   bool
+	ended    bool
+	headOnly bool      // nothing is read of the answer to a HEAD
+	due      time.Time // of the next token
+	buf      []byte
+	unread   []byte
 }
 
 // stream makes the answer a stream of so many tokens. The time to its first byte must be over.
 func (ex *exchange) stream(s script, total int, contentType string) {
-	st := &stream{ex: ex, script: s, gap: ex.gap(), total: total, cut: -1, due: time.Now()}
+	st := &stream{ex: ex, script: s, gap: ex.gap(), total: total, cut: -1, due: time.Now(), headOnly: ex.ctx.IsHead()}
 	if ex.fault == faultCutStream {
 		if st.cut = ex.order.cutAfter; st.cut < 0 {
 			st.cut = total / 2
@@ -118,14 +119,10 @@ func (s *stream) Close() error {
 	if s.ex.over {
 		return nil
 	}
-	stopped := false
-	select {
-	case <-s.ex.srv.stop:
-		stopped = true
-	default:
-	}
 	switch {
-	case s.ended && s.unread == nil, s.sent == s.cut, stopped:
+	case s.headOnly:
+		s.ex.finish(200)
+	case s.sent == s.cut, s.ex.srv.stopped():
 		s.ex.finish(statusNone)
 	default:
 		s.ex.abandon("streaming")

@@ -124,13 +124,16 @@ func start(t testing.TB, mc mock.Config, edit func(*gateway.Config)) *rig {
 func (r *rig) serve(cfg gateway.Config) {
 	core, logs := observer.New(zap.DebugLevel)
 	r.logs = logs
+	r.serveWith(cfg, gateway.Deps{Logger: zap.New(core), Version: "test", AccessLog: r.log})
+}
+
+func (r *rig) serveWith(cfg gateway.Config, deps gateway.Deps) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(r.t, err)
 	adminLn, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(r.t, err)
-	r.gw, err = gateway.New(cfg, gateway.Deps{
-		Logger: zap.New(core), Version: "test", AccessLog: r.log, Listener: ln, Admin: adminLn,
-	})
+	deps.Listener, deps.Admin = ln, adminLn
+	r.gw, err = gateway.New(cfg, deps)
 	require.NoError(r.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop, r.done = cancel, make(chan error, 1)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-gateway/weir/gateway/identity"
 	"github.com/weir-gateway/weir/gateway/routing"
 	"github.com/weir-gateway/weir/gateway/upstream"
 	"github.com/weir-gateway/weir/scheduler"
@@ -131,7 +132,7 @@ func DefaultClasses() []ClassConfig {
 // Validate returns everything that is wrong, joined; each part is a *FieldError.
 // It expects a configuration with its defaults set.
 func (c *Config) Validate() error {
-	f := &faults{}
+	f := &faults{seen: make(map[string]bool)}
 	c.Server.validate(f)
 	c.Admin.validate(f, c.Server.Listen)
 	f.part("identity", &c.Identity)
@@ -145,10 +146,20 @@ func (c *Config) Validate() error {
 // faults collects what is wrong.
 type faults struct {
 	errs []error
+	seen map[string]bool
 }
 
 func (f *faults) addf(path, format string, args ...any) {
-	f.errs = append(f.errs, &FieldError{Path: path, Err: fmt.Errorf(format, args...)})
+	f.add(&FieldError{Path: path, Err: fmt.Errorf(format, args...)})
+}
+
+// add keeps the first fault of a setting: what a part says about it, the whole
+// may have said already.
+func (f *faults) add(e *FieldError) {
+	if !f.seen[e.Path] {
+		f.seen[e.Path] = true
+		f.errs = append(f.errs, e)
+	}
 }
 
 // check adds the fault unless ok.
@@ -184,7 +195,7 @@ func (f *faults) nest(path string, err error) {
 	default:
 		path += "." + sub
 	}
-	f.errs = append(f.errs, &FieldError{Path: path, Err: reason})
+	f.add(&FieldError{Path: path, Err: reason})
 }
 
 // fieldOf splits the error of a part into the path that it names and the reason.
@@ -192,12 +203,11 @@ func fieldOf(err error) (path string, reason error) {
 	if e, ok := errors.AsType[*FieldError](err); ok {
 		return e.Path, e.Err
 	}
-	if e, ok := errors.AsType[interface {
-		error
-		FieldPath() string
-		Unwrap() error
-	}](err); ok {
-		return e.FieldPath(), e.Unwrap()
+	if e, ok := errors.AsType[*identity.FieldError](err); ok {
+		return e.Path, e.Err
+	}
+	if e, ok := errors.AsType[*upstream.FieldError](err); ok {
+		return e.Path, e.Err
 	}
 	return "", err
 }

@@ -3,12 +3,17 @@ package scheduler
 import "math/bits"
 
 // dispatchLocked gives free seats to waiting requests until there are no more
-// seats or nobody may take one.
+// seats or nobody may take one. It reads the clock only if it may dispatch.
 func (s *Scheduler) dispatchLocked() {
 	if s.used >= s.limiter.limit || s.active == 0 {
 		return
 	}
 	s.tickLocked()
+	s.dispatchAtLocked()
+}
+
+// dispatchAtLocked is dispatchLocked for callers that have just read the clock.
+func (s *Scheduler) dispatchAtLocked() {
 	for s.used < s.limiter.limit && s.active != 0 {
 		c := s.pickLocked()
 		if c == nil {

@@ -152,7 +152,7 @@ func (s *Scheduler) Submit(r Request) (Ticket, error) {
 	n := s.nodeLocked(f, r)
 	t := Ticket{n, n.setPhase(phaseQueued)}
 	s.enqueueLocked(f, n, deadline)
-	s.dispatchLocked()
+	s.dispatchAtLocked()
 	s.unlock()
 	return t, nil
 }

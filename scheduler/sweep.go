@@ -21,7 +21,7 @@ func (s *Scheduler) sweepOnce() bool {
 	now := s.tickLocked()
 	s.expireBoostsLocked()
 	more := s.wheel.sweep(now, s.expireLocked)
-	s.dispatchLocked()
+	s.dispatchAtLocked()
 	s.unlock()
 	return more
 }

@@ -38,6 +38,7 @@ var (
 	errBothFramings  = &ParseError{400, "both Content-Length and Transfer-Encoding"}
 	errTE            = &ParseError{400, "Transfer-Encoding repeated or not ending in chunked"}
 	errTE10          = &ParseError{400, "Transfer-Encoding in an HTTP/1.0 message"}
+	errConnection    = &ParseError{400, "too many connection options"}
 	errHost          = &ParseError{400, "missing, repeated or malformed Host"}
 	errStatusLine    = &ParseError{502, "malformed status line"}
 )

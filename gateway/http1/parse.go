@@ -13,16 +13,21 @@ type Limits struct {
 	TargetBytes int // request target
 }
 
-// tchar marks the bytes of a token (RFC 9110 section 5.6.2).
-var tchar = func() (t [256]bool) {
-	for c := '0'; c <= '9'; c++ {
-		t[c] = true
+// Classes of the bytes of a token (RFC 9110 section 5.6.2).
+const (
+	plainByte = 1 << iota // letters, digits and '-'
+	oddByte               // the other punctuation
+)
+
+// tchar tells the class of a byte of a token, 0 for bytes that cannot be in one.
+var tchar = func() (t [256]uint8) {
+	for c := range t {
+		if isAlnum(byte(c)) || c == '-' {
+			t[c] = plainByte
+		}
 	}
-	for c := 'a'; c <= 'z'; c++ {
-		t[c], t[c-'a'+'A'] = true, true
-	}
-	for _, c := range "!#$%&'*+-.^_`|~" {
-		t[c] = true
+	for _, c := range "!#$%&'*+.^_`|~" {
+		t[c] = oddByte
 	}
 	return t
 }()
@@ -31,19 +36,9 @@ func isAlnum(c byte) bool {
 	return ('a' <= c|0x20 && c|0x20 <= 'z') || ('0' <= c && c <= '9')
 }
 
-// isOdd reports whether a field name has punctuation other than '-'.
-func isOdd(name []byte) bool {
-	for _, c := range name {
-		if !isAlnum(c) && c != '-' {
-			return true
-		}
-	}
-	return false
-}
-
 func isToken(b []byte) bool {
 	for _, c := range b {
-		if !tchar[c] {
+		if tchar[c] == 0 {
 			return false
 		}
 	}
@@ -120,8 +115,9 @@ func (b *block) parseFields(buf []byte, lim Limits) (done bool, err error) {
 // (RFC 9112 section 5).
 func parseField(buf []byte, start, end uint32) (Field, error) {
 	line := buf[start:end]
-	n := 0
-	for n < len(line) && tchar[line[n]] {
+	n, classes := 0, uint8(0)
+	for n < len(line) && tchar[line[n]] != 0 {
+		classes |= tchar[line[n]]
 		n++
 	}
 	switch {
@@ -147,7 +143,7 @@ func parseField(buf []byte, start, end uint32) (Field, error) {
 		valueEnd:   start + uint32(ve),
 		end:        end + 2,
 		id:         FieldIDOf(line[:n]),
-		odd:        isOdd(line[:n]),
+		odd:        classes&oddByte != 0,
 	}, nil
 }
 
@@ -157,21 +153,29 @@ const (
 )
 
 // checkValue refuses control bytes other than HTAB (RFC 9110 section 5.5). It
-// looks at eight bytes at a time: a byte below 0x20, or 0x7f, sets the high bit
-// of its lane; HTAB, the rare legal one, then costs a closer look.
+// looks at eight bytes at a time, the last of which may be looked at twice.
 func checkValue(v []byte) error {
-	for len(v) >= 8 {
-		w := binary.LittleEndian.Uint64(v)
-		below := (w - ones*0x20) & ^w & highs
-		del := w ^ ones*0x7f
-		if (below | (del-ones) & ^del & highs) != 0 {
-			if err := checkValueBytes(v[:8]); err != nil {
-				return err
-			}
-		}
-		v = v[8:]
+	if len(v) < 8 {
+		return checkValueBytes(v)
 	}
-	return checkValueBytes(v)
+	for i := 0; i+8 <= len(v); i += 8 {
+		if hasControl(binary.LittleEndian.Uint64(v[i : i+8])) {
+			return checkValueBytes(v[i:])
+		}
+	}
+	if last := v[len(v)-8:]; hasControl(binary.LittleEndian.Uint64(last)) {
+		return checkValueBytes(last)
+	}
+	return nil
+}
+
+// hasControl reports whether a byte of w is below 0x20, which sets the high bit
+// of its lane in below, or 0x7f, which does so in del. HTAB, the rare legal one,
+// then costs a closer look.
+func hasControl(w uint64) bool {
+	below := (w - ones*0x20) & ^w & highs
+	del := w ^ ones*0x7f
+	return (below | (del-ones) & ^del & highs) != 0
 }
 
 func checkValueBytes(v []byte) error {
@@ -256,18 +260,29 @@ func refuseCoding(list []byte) error {
 	return errTE
 }
 
-// keepAlive tells whether the sender wants the connection to persist
+// maxOptions bounds the members of all Connection fields. Each can take fields
+// out of the block, so that thousands of them, which nobody sends in good faith,
+// would cost a product.
+const maxOptions = 32
+
+// parseConnection tells whether the sender wants the connection to persist
 // (RFC 9112 section 9.3).
-func (b *block) keepAlive(minor uint8) bool {
-	alive := minor >= 1
+func (b *block) parseConnection(minor uint8) (keepAlive bool, err error) {
+	keepAlive = minor >= 1
+	closes, n := false, 0
 	for i := b.Find(Connection); i >= 0; i = b.FindFrom(Connection, i+1) {
-		v := b.Value(i)
-		if HasToken(v, "close") {
-			return false
-		}
-		if minor == 0 && HasToken(v, "keep-alive") {
-			alive = true
+		for list := b.Value(i); len(list) > 0; {
+			if n++; n > maxOptions {
+				return false, errConnection
+			}
+			var option []byte
+			switch option, list = NextToken(list); {
+			case equalFold(option, "close"):
+				closes = true
+			case equalFold(option, "keep-alive"):
+				keepAlive = true
+			}
 		}
 	}
-	return alive
+	return keepAlive && !closes, nil
 }

@@ -159,7 +159,9 @@ func (r *Request) finish() error {
 	if r.ContentLength, r.Chunked, err = r.parseFraming(r.Minor); err != nil {
 		return err
 	}
-	r.KeepAlive = r.keepAlive(r.Minor)
+	if r.KeepAlive, err = r.parseConnection(r.Minor); err != nil {
+		return err
+	}
 	i := r.Find(Host)
 	switch {
 	case i >= 0 && r.FindFrom(Host, i+1) >= 0:
@@ -219,7 +221,7 @@ func isHex(c byte) bool { return isDigit(c) || ('a' <= c|0x20 && c|0x20 <= 'f') 
 // hostByte marks the bytes of a host name or an IPv4 address.
 var hostByte = func() (t [256]bool) {
 	for c := range t {
-		t[c] = tchar[c] && (isAlnum(byte(c)) || c == '-' || c == '.' || c == '_')
+		t[c] = isAlnum(byte(c)) || c == '-' || c == '.' || c == '_'
 	}
 	return t
 }()

@@ -140,6 +140,9 @@ func TestRequestRefused(t *testing.T) {
 		{"TE in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
 		{"TE in HTTP/1.0 with keep-alive", "POST / HTTP/1.0\r\n" + host + "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
 
+		{"too many connection options", "GET / HTTP/1.1\r\n" + host + "Connection: " + strings.Repeat("a,", 33) + "\r\n\r\n", 400},
+		{"too many connection options in all", "GET / HTTP/1.1\r\n" + host + strings.Repeat("Connection: "+strings.Repeat(",", 12)+"\r\n", 3) + "\r\n", 400},
+
 		// Host (RFC 9112 section 3.2).
 		{"no Host", "GET / HTTP/1.1\r\n\r\n", 400},
 		{"no Host, absolute target", "GET http://a/ HTTP/1.1\r\n\r\n", 400},
@@ -231,6 +234,7 @@ func TestRequestAccepted(t *testing.T) {
 		{"HTTP/1.0 with Content-Length", "POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\n", want{"POST", "/", "", 3, false, false, 0}},
 		{"close", "GET / HTTP/1.1\r\nHost: a\r\nConnection: x , CLOSE\r\n\r\n", want{"GET", "/", "a", -1, false, false, 1}},
 		{"close in a second field", "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nconnection: close\r\n\r\n", want{"GET", "/", "a", -1, false, false, 1}},
+		{"many connection options", "GET / HTTP/1.1\r\nHost: a\r\nConnection: " + strings.Repeat("a,", 31) + "close\r\n\r\n", want{"GET", "/", "a", -1, false, false, 1}},
 		{"closed is not close", "GET / HTTP/1.1\r\nHost: a\r\nConnection: closed\r\n\r\n", want{"GET", "/", "a", -1, false, true, 1}},
 		{"Content-Length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 17\r\n\r\n", want{"POST", "/", "a", 17, false, true, 1}},
 		{"Content-Length zero", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", want{"POST", "/", "a", 0, false, true, 1}},

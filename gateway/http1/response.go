@@ -51,7 +51,9 @@ func (r *Response) Parse(buf []byte, lim Limits) (n int, err error) {
 	} else if r.ContentLength, r.Chunked, err = r.parseFraming(r.Minor); err != nil {
 		return 0, asResponse(err)
 	}
-	r.KeepAlive = r.keepAlive(r.Minor)
+	if r.KeepAlive, err = r.parseConnection(r.Minor); err != nil {
+		return 0, asResponse(err)
+	}
 	return int(r.pos), nil
 }
 

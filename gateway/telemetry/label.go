@@ -47,12 +47,12 @@ func (l *labelLimit) admit(v string) string {
 
 // labelLimits is one limit per label name, over all metrics that carry it.
 type labelLimits struct {
-	route, class, upstream, endpoint, reason, stage, code labelLimit
+	route, class, upstream, endpoint, reason, code labelLimit
 }
 
 func newLabelLimits(limit int) *labelLimits {
 	l := &labelLimits{}
-	for _, one := range []*labelLimit{&l.route, &l.class, &l.upstream, &l.endpoint, &l.reason, &l.stage, &l.code} {
+	for _, one := range []*labelLimit{&l.route, &l.class, &l.upstream, &l.endpoint, &l.reason, &l.code} {
 		one.limit = limit
 	}
 	return l

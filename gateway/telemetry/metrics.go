@@ -16,8 +16,9 @@ type metrics struct {
 	queueWait     *prometheus.HistogramVec // upstream, class
 	upstream      *prometheus.HistogramVec // upstream, class, code
 	droppedClaims prometheus.Counter
-	clientGone    *prometheus.CounterVec // stage
-	reloads       *prometheus.CounterVec // result
+	clientGone    *prometheus.CounterVec        // stage
+	gone          map[string]prometheus.Counter // its children by stage; never written to after newMetrics
+	reloads       *prometheus.CounterVec        // result
 	reloadGood    prometheus.Counter
 	reloadFailed  prometheus.Counter
 	reloadTime    prometheus.Gauge
@@ -53,6 +54,7 @@ func newMetrics(deps Deps) *metrics {
 			"Reloads of the configuration, by result (success or failure).", "result"),
 		reloadTime: prometheus.NewGauge(prometheus.GaugeOpts{Name: "weir_config_last_reload_success_timestamp_seconds",
 			Help: "Unix time at which a configuration was last put in force."}),
+		gone:          map[string]prometheus.Counter{},
 		accessDropped: droppedLines(deps.AccessLog),
 		buildInfo:     buildInfo(deps),
 	}
@@ -60,7 +62,7 @@ func newMetrics(deps Deps) *metrics {
 	// an increase and not the birth of a series.
 	m.reloadGood, m.reloadFailed = m.reloads.WithLabelValues("success"), m.reloads.WithLabelValues("failure")
 	for _, stage := range [...]string{"queued", "upstream", "streaming"} {
-		m.clientGone.WithLabelValues(stage)
+		m.gone[stage] = m.clientGone.WithLabelValues(stage)
 	}
 	m.reloadTime.Set(float64(deps.Now().UnixMilli()) / 1000)
 	return m

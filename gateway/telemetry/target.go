@@ -92,18 +92,18 @@ func (s *targetScan) next() bool {
 // nothing too little for either.
 func (s *targetScan) params(at int) {
 	for at < len(s.rest) {
-		name := s.rest[at:]
-		end := bytes.IndexAny(name, "=&;?")
-		if end < 0 {
-			break
+		param := s.rest[at:]
+		if end := bytes.IndexAny(param, "&;?"); end >= 0 {
+			param = param[:end]
 		}
-		if name[end] == '=' && isSecretName(name[:end]) {
-			if to := valueEnd(s.rest, at+end+1); to > at+end+1 {
-				s.hide(at+end+1, to)
+		if eq := bytes.IndexByte(param, '='); eq >= 0 && isSecretName(param[:eq]) {
+			from := at + eq + 1
+			if to := valueEnd(s.rest, from); to > from {
+				s.hide(from, to)
 				return
 			}
 		}
-		at += end + 1
+		at += len(param) + 1
 	}
 	s.show(len(s.rest))
 }

@@ -141,9 +141,14 @@ func (t *Telemetry) elapsed() time.Duration { return t.deps.Now().Sub(t.began) }
 func (t *Telemetry) DroppedClaims(n int) { t.metrics.droppedClaims.Add(float64(n)) }
 
 // ClientGone counts a client that hung up: while its request was "queued", while
-// the "upstream" had not answered, or while the answer was "streaming".
+// the "upstream" had not answered, or while the answer was "streaming". Any other
+// stage counts as "other".
 func (t *Telemetry) ClientGone(stage string) {
-	t.metrics.clientGone.WithLabelValues(t.labels.stage.of(stage)).Inc()
+	if c := t.metrics.gone[stage]; c != nil {
+		c.Inc()
+		return
+	}
+	t.metrics.clientGone.WithLabelValues(otherValue).Inc()
 }
 
 // ConfigReloaded counts a reload and, if it was good, notes its time.

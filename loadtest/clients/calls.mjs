@@ -6,7 +6,7 @@ import Anthropic from "@anthropic-ai/sdk";
 const base = process.env.BASE_URL;
 const key = process.env.API_KEY;
 const openai = new OpenAI({ baseURL: base + "/v1", apiKey: key, maxRetries: 0 });
-const anthropic = new Anthropic({ baseURL: base, apiKey: key, maxRetries: 0 });
+const anthropic = new Anthropic({ baseURL: base, apiKey: key, maxRetries: 0, defaultHeaders: { "x-api-key": key } });
 const messages = [{ role: "user", content: "Write a subject line for the spring sale." }];
 
 const calls = {

@@ -35,7 +35,7 @@ func sameFields(t *testing.T, h *http1.Header, theirs http.Header, ignore ...str
 	}
 }
 
-// whole reports whether the parser's account of what it took is consistent.
+// consistent checks that the parser's account of what it took agrees with itself.
 func consistent(t *testing.T, in []byte, n int, err error, h *http1.Header) {
 	require.LessOrEqual(t, n, len(in))
 	if err != nil {

@@ -41,7 +41,7 @@ race: $(TOOLS)/gotestsum ## unit, integration and property tests with -race, not
 
 .PHONY: e2e
 e2e: $(TOOLS)/gotestsum ## slow end-to-end tests: overload, thousands of streams, reload and drain under load
-	$(TOOLS)/gotestsum --format testname -- -tags e2e -timeout 30m -count 1 $(PKG)
+	$(TOOLS)/gotestsum --format standard-verbose -- -timeout 30m -count 1 -v -run 'TestOverload|TestStreams|TestStreamMemory|TestReload|TestDrain' ./gateway
 
 .PHONY: lint
 lint: $(TOOLS)/gofumpt $(TOOLS)/golangci-lint $(TOOLS)/govulncheck ## formatting, vet, golangci-lint, go.mod tidiness, known vulnerabilities
@@ -60,8 +60,8 @@ fuzz: ## every fuzz target for FUZZTIME
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) .ci/fuzz $(PKG)
 
 .PHONY: schema
-schema: build ## write the JSON Schema of the configuration to deploy/weir.schema.json
-	$(BIN)/weir check --schema > deploy/weir.schema.json
+schema: ## write the JSON Schema of the configuration to config/weir.schema.json
+	$(GO) test ./config -count 1 -run TestSchema -update
 
 .PHONY: clean
 clean: ## remove what make and the demo wrote

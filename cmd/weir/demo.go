@@ -277,4 +277,3 @@ func port(addr net.Addr) string {
 	}
 	return port
 }
-

@@ -53,8 +53,8 @@ func allowedImports() map[string][]string {
 
 		"config": {"gateway", "gateway/identity", "gateway/routing", "gateway/upstream", "scheduler", "cachelayer", "costmeter"},
 		"cmd/weir": {
-			"config", "gateway", "gateway/admin", "gateway/http1", "gateway/identity", "gateway/routing", "gateway/upstream",
-			"scheduler", "loadtest/mock",
+			"config", "gateway", "gateway/admin", "gateway/http1", "gateway/identity", "gateway/routing", "gateway/telemetry",
+			"gateway/upstream", "scheduler", "loadtest/mock",
 		},
 	}
 }
@@ -63,7 +63,10 @@ func allowedImports() map[string][]string {
 // sets. Errors, tables and assertions of interfaces need no permission.
 func allowedVars() map[string][]string {
 	return map[string][]string{
-		"cmd/weir": {"version", "commit"}, // -ldflags -X
+		"cmd/weir": {"version", "commit", "demoFiles"}, // -ldflags -X, go:embed
+		// go:embed
+		"config":        {"shippedSchema", "starter"},
+		"gateway/admin": {"openAPIDocument"},
 		// Pools of buffers without content: what is in them shows in no result.
 		"gateway/wire": {"smallBuffers", "mediumBuffers", "largeBuffers"},
 	}

@@ -114,6 +114,7 @@ func newRoot(sh *shell) *cobra.Command {
 	root.AddCommand(
 		newServe(sh), newDemo(sh), newCheck(sh), newInit(sh), newMock(sh), newQueue(sh), newVersion(sh),
 	)
+	root.SetOut(sh.stdout) // the completion command remembers it
 	describeCompletion(root)
 	return root
 }

@@ -77,7 +77,7 @@ func TestCampaignTableKeepsWhatWorked(t *testing.T) {
 	_, ok := table.Lookup("a")
 	assert.False(t, ok)
 	require.NoError(t, table.Load("good"))
-	require.ErrorContains(t, table.Load("bad"), "bad:1:11: ")
+	require.ErrorContains(t, table.Load("bad"), "bad:1:12: ")
 	require.ErrorContains(t, table.Load("none"), "no such file")
 	_, ok = table.Lookup("a")
 	assert.True(t, ok)

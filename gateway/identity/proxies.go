@@ -21,7 +21,7 @@ func CompileProxies(networks []string) (*Proxies, error) {
 	p := &Proxies{}
 	for i, s := range networks {
 		prefix, err := netip.ParsePrefix(s)
-		if addr, addrErr := netip.ParseAddr(s); addrErr == nil {
+		if addr, addrErr := netip.ParseAddr(s); addrErr == nil && addr.Zone() == "" {
 			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 		}
 		if err != nil || prefix.Addr().Zone() != "" {

@@ -103,11 +103,7 @@ func (b Bytes) String() string {
 
 // UnmarshalYAML reads what [ParseBytes] reads.
 func (b *Bytes) UnmarshalYAML(unmarshal func(any) error) error {
-	var s string
-	if err := unmarshal(&s); err != nil {
-		return err
-	}
-	return b.UnmarshalText([]byte(s))
+	return unmarshalScalar(unmarshal, b.UnmarshalText)
 }
 
 // UnmarshalText reads what [ParseBytes] reads.

@@ -74,10 +74,12 @@ func TestDefaultsAreIdempotent(t *testing.T) {
 
 func TestYAMLErrorsKeepTheirPlace(t *testing.T) {
 	for text, want := range map[string]string{
-		"name: a\ntimeouts:\n  conect: 1s":            "[3:3]",
-		"name: a\nendpoints:\n  - url: x\n    wei: 1": "[4:5]",
-		"name: a\ncapacity:\n  queue_bytes: 64K":      "KiB",
-		"name: a\nretry:\n  attempts: many":           "[3:13]",
+		"name: a\ntimeouts:\n  conect: 1s":                 "[3:3]",
+		"name: a\nendpoints:\n  - url: x\n    wei: 1":      "[4:5]",
+		"name: a\ncapacity:\n  queue_bytes: 64K":           "[3:16]",
+		"name: a\ncapacity: {seats: [1]}":                  "[2:19]",
+		"name: a\ncapacity: {seats: &s few, min_seats: 2}": "[2:22]",
+		"name: a\nretry:\n  attempts: many":                "[3:13]",
 	} {
 		var c Config
 		err := yaml.UnmarshalWithOptions([]byte(text), &c, yaml.Strict())

@@ -37,11 +37,7 @@ func (s Seats) IsZero() bool { return s == Seats{} }
 
 // UnmarshalYAML reads what [ParseSeats] reads.
 func (s *Seats) UnmarshalYAML(unmarshal func(any) error) error {
-	var text string
-	if err := unmarshal(&text); err != nil {
-		return err
-	}
-	return s.UnmarshalText([]byte(text))
+	return unmarshalScalar(unmarshal, s.UnmarshalText)
 }
 
 // UnmarshalText reads what [ParseSeats] reads.

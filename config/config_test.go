@@ -98,7 +98,6 @@ func TestSchemaIsThatOfTheStructs(t *testing.T) {
 	assert.Equal(t, string(s), string(config.Schema()), "run go test ./config -update")
 	require.True(t, json.Valid(s))
 	for _, key := range []string{"server", "admin", "identity", "campaigns", "classes", "upstreams", "routes", "telemetry"} {
-
 		assert.Contains(t, string(s), `"`+key+`": {`)
 	}
 	assert.Contains(t, string(s), `"additionalProperties": false`)

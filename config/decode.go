@@ -178,7 +178,7 @@ func (d *decoder) decodeScalar(n *node, v reflect.Value, path string, r rule) {
 		d.rep.addf(n.at, "%s: expected %s, got %s", path, wanted(v.Type(), r), n.kind)
 		return
 	}
-	ok := false
+	var ok bool
 	switch {
 	case v.Type() == reflect.TypeFor[time.Duration]():
 		ok = setDuration(n, v)

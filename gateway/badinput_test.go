@@ -128,8 +128,10 @@ func TestErrorShapes(t *testing.T) {
 func TestSpoofedClaims(t *testing.T) {
 	r := start(t, mock.Config{}, nil)
 	c := dial(t, r.addr)
-	spoof := []string{"X-Weir-Tier: vip", "X-Weir-Tenant: acme", "X-Weir-Odd: 1", "X_Weir_Tier: vip", "X-Forwarded-For: 1.2.3.4",
-		"X-Forwarded-Proto: https", "Forwarded: for=1.2.3.4", "X-Real-IP: 1.2.3.4", "X_Forwarded_For: 1.2.3.4", "X-Request-Id: mine"}
+	spoof := []string{
+		"X-Weir-Tier: vip", "X-Weir-Tenant: acme", "X-Weir-Odd: 1", "X_Weir_Tier: vip", "X-Forwarded-For: 1.2.3.4",
+		"X-Forwarded-Proto: https", "Forwarded: for=1.2.3.4", "X-Real-IP: 1.2.3.4", "X_Forwarded_For: 1.2.3.4", "X-Request-Id: mine",
+	}
 	c.send(get("/x/echo", append(spoof, bearer(keyPlain))...))
 	a := c.response("GET")
 	assert.Equal(t, "standard", a.get("X-Weir-Class"))

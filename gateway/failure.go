@@ -63,49 +63,91 @@ const (
 
 // Failures without variable parts.
 var (
-	failSlowHeader = &failure{status: 408, kind: kindTimeout, code: "slow_client", close: true,
-		message: "the request head did not arrive within server.limits.header_timeout"}
-	failSlowBody = &failure{status: 408, kind: kindTimeout, code: "slow_client", close: true,
-		message: "the request body arrived slower than server.limits.body_timeout allows"}
-	failBodyTooLarge = &failure{status: 413, kind: kindInvalid, code: "body_too_large", close: true,
-		message: "the request body is larger than server.limits.body_bytes"}
-	failExpectation = &failure{status: 417, kind: kindInvalid, code: "expectation_failed", close: true,
-		message: "the only expectation that can be met is 100-continue"}
-	failConnect = &failure{status: 405, kind: kindInvalid, code: "method_not_allowed", close: true,
-		message: "CONNECT is not supported: Weir is not a forward proxy"}
-	failNoKey = &failure{status: 401, kind: kindAuth, code: "no_api_key",
-		message: "no API key; send one as \"Authorization: Bearer KEY\""}
-	failUnknownKey = &failure{status: 401, kind: kindAuth, code: "invalid_api_key",
-		message: "the API key or token is not known here or no longer valid"}
-	failIdentityDown = &failure{status: 503, kind: kindOverloaded, code: "identity_unavailable", retryAfter: 5 * time.Second,
-		message: "tokens cannot be verified now: the identity provider's keys have not been fetched"}
-	failClaim = &failure{status: 400, kind: kindInvalid, code: "invalid_claim",
-		message: "an X-Weir-* header has a value that cannot be used"}
-	failTimeoutField = &failure{status: 400, kind: kindInvalid, code: "invalid_timeout",
-		message: "X-Weir-Timeout is not a positive duration such as 20s"}
-	failNoRoute = &failure{status: 404, kind: kindNotFound, code: "no_route",
-		message: "no route for this host and path"}
-	failMethod = &failure{status: 405, kind: kindInvalid, code: "method_not_allowed",
-		message: "no route takes this method on this path"}
-	failPath = &failure{status: 400, kind: kindInvalid, code: "ambiguous_path",
-		message: "the path contains dot segments; send it resolved"}
-	failDuplicateKey = &failure{status: 400, kind: kindInvalid, code: "duplicate_key",
-		message: "the JSON body has the same key twice at its top level; parsers differ on which one counts"}
-	failDraining = &failure{status: 503, kind: kindOverloaded, code: "draining", close: true, retryAfter: time.Second,
-		message: "this instance is shutting down; send the request again"}
-	failNoEndpoint = &failure{status: 503, kind: kindOverloaded, code: "overloaded", again: true, retryAfter: time.Second,
-		message: "no endpoint of the upstream takes requests now"}
-	failUpstreamConnect = &failure{status: 502, kind: kindUpstream, code: "upstream_unreachable", again: true,
-		message: "the upstream could not be reached", outcome: outcomeUpstreamFailed}
-	failUpstreamBroken = &failure{status: 502, kind: kindUpstream, code: "upstream_broken", again: true,
-		message: "the upstream closed the connection or answered with something other than HTTP", outcome: outcomeUpstreamFailed}
-	failUpstreamSlow = &failure{status: 504, kind: kindTimeout, code: "upstream_timeout", again: true,
-		message: "the upstream did not answer in time", outcome: outcomeUpstreamFailed}
-	failDeadline = &failure{status: 504, kind: kindTimeout, code: "deadline_exceeded",
-		message: "the answer did not arrive within X-Weir-Timeout", outcome: outcomeUpstreamFailed}
+	failSlowHeader = &failure{
+		status: 408, kind: kindTimeout, code: "slow_client", close: true,
+		message: "the request head did not arrive within server.limits.header_timeout",
+	}
+	failSlowBody = &failure{
+		status: 408, kind: kindTimeout, code: "slow_client", close: true,
+		message: "the request body arrived slower than server.limits.body_timeout allows",
+	}
+	failBodyTooLarge = &failure{
+		status: 413, kind: kindInvalid, code: "body_too_large", close: true,
+		message: "the request body is larger than server.limits.body_bytes",
+	}
+	failExpectation = &failure{
+		status: 417, kind: kindInvalid, code: "expectation_failed", close: true,
+		message: "the only expectation that can be met is 100-continue",
+	}
+	failConnect = &failure{
+		status: 405, kind: kindInvalid, code: "method_not_allowed", close: true,
+		message: "CONNECT is not supported: Weir is not a forward proxy",
+	}
+	failNoKey = &failure{
+		status: 401, kind: kindAuth, code: "no_api_key",
+		message: "no API key; send one as \"Authorization: Bearer KEY\"",
+	}
+	failUnknownKey = &failure{
+		status: 401, kind: kindAuth, code: "invalid_api_key",
+		message: "the API key or token is not known here or no longer valid",
+	}
+	failIdentityDown = &failure{
+		status: 503, kind: kindOverloaded, code: "identity_unavailable", retryAfter: 5 * time.Second,
+		message: "tokens cannot be verified now: the identity provider's keys have not been fetched",
+	}
+	failClaim = &failure{
+		status: 400, kind: kindInvalid, code: "invalid_claim",
+		message: "an X-Weir-* header has a value that cannot be used",
+	}
+	failTimeoutField = &failure{
+		status: 400, kind: kindInvalid, code: "invalid_timeout",
+		message: "X-Weir-Timeout is not a positive duration such as 20s",
+	}
+	failNoRoute = &failure{
+		status: 404, kind: kindNotFound, code: "no_route",
+		message: "no route for this host and path",
+	}
+	failMethod = &failure{
+		status: 405, kind: kindInvalid, code: "method_not_allowed",
+		message: "no route takes this method on this path",
+	}
+	failPath = &failure{
+		status: 400, kind: kindInvalid, code: "ambiguous_path",
+		message: "the path contains dot segments; send it resolved",
+	}
+	failDuplicateKey = &failure{
+		status: 400, kind: kindInvalid, code: "duplicate_key",
+		message: "the JSON body has the same key twice at its top level; parsers differ on which one counts",
+	}
+	failDraining = &failure{
+		status: 503, kind: kindOverloaded, code: "draining", close: true, retryAfter: time.Second,
+		message: "this instance is shutting down; send the request again",
+	}
+	failNoEndpoint = &failure{
+		status: 503, kind: kindOverloaded, code: "overloaded", again: true, retryAfter: time.Second,
+		message: "no endpoint of the upstream takes requests now",
+	}
+	failUpstreamConnect = &failure{
+		status: 502, kind: kindUpstream, code: "upstream_unreachable", again: true,
+		message: "the upstream could not be reached", outcome: outcomeUpstreamFailed,
+	}
+	failUpstreamBroken = &failure{
+		status: 502, kind: kindUpstream, code: "upstream_broken", again: true,
+		message: "the upstream closed the connection or answered with something other than HTTP", outcome: outcomeUpstreamFailed,
+	}
+	failUpstreamSlow = &failure{
+		status: 504, kind: kindTimeout, code: "upstream_timeout", again: true,
+		message: "the upstream did not answer in time", outcome: outcomeUpstreamFailed,
+	}
+	failDeadline = &failure{
+		status: 504, kind: kindTimeout, code: "deadline_exceeded",
+		message: "the answer did not arrive within X-Weir-Timeout", outcome: outcomeUpstreamFailed,
+	}
 	failClientGone = &failure{status: statusClientGone, code: "client_gone", close: true, outcome: outcomeClientGone}
-	failInternal   = &failure{status: 500, kind: "server_error", code: "internal_error", close: true,
-		message: "an error in the gateway; its log has the request id"}
+	failInternal   = &failure{
+		status: 500, kind: "server_error", code: "internal_error", close: true,
+		message: "an error in the gateway; its log has the request id",
+	}
 )
 
 var errClientGone = errors.New("client has hung up")

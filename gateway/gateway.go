@@ -271,7 +271,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	defer cancel()
 	err = errors.Join(err, g.admin.Shutdown(stop))
 	for ; ended < 2; ended++ {
-		<-failed
+		err = errors.Join(err, <-failed)
 	}
 	return err
 }

@@ -80,7 +80,7 @@ func TestReloadDropsNothing(t *testing.T) {
 	count := wait()
 	assert.NotZero(t, count[200])
 	assert.Len(t, count, 1, "only 200: %v", count)
-	assert.EqualValues(t, count[200], r.mock.Stats().Requests)
+	assert.Equal(t, count[200], r.mock.Stats().Requests)
 }
 
 // TestDrainUnderLoad: after SIGTERM every accepted request is answered, new ones
@@ -98,7 +98,7 @@ func TestDrainUnderLoad(t *testing.T) {
 	count := wait()
 	assert.Zero(t, count[502]+count[504], "%v", count)
 	assert.NotZero(t, count[503]+count[0], "new ones are refused: %v", count)
-	assert.EqualValues(t, count[200]+1, r.mock.Stats().Requests, "answered = served")
+	assert.Equal(t, count[200]+1, r.mock.Stats().Requests, "answered = served")
 }
 
 // TestDrainTimeoutCutsStreams: a stream without end does not hold the process.
@@ -126,8 +126,10 @@ func TestRetryAndFallback(t *testing.T) {
 		c.Upstreams[0].Retry = upstream.Retry{Attempts: 1, On: []string{"503"}}
 		c.Upstreams[0].Breaker.Failures = 1000
 		c.Upstreams[0].Fallback = []string{"second"}
-		c.Upstreams = append(c.Upstreams, upstream.Config{Name: "second", Protocol: "openai",
-			Endpoints: []upstream.EndpointConfig{{URL: "http://" + good}}})
+		c.Upstreams = append(c.Upstreams, upstream.Config{
+			Name: "second", Protocol: "openai",
+			Endpoints: []upstream.EndpointConfig{{URL: "http://" + good}},
+		})
 	})
 	c := dial(t, r.addr)
 	for range 20 {

@@ -109,8 +109,10 @@ func overloadConfig(addr string, loads []load, seats int) func(*gateway.Config) 
 			}
 			c.Classes = append(c.Classes, cl)
 		}
-		c.Upstreams = []upstream.Config{{Name: "web", Endpoints: []upstream.EndpointConfig{{URL: "http://" + addr}},
-			Capacity: upstream.Capacity{Seats: upstream.Seats{N: seats}}}}
+		c.Upstreams = []upstream.Config{{
+			Name: "web", Endpoints: []upstream.EndpointConfig{{URL: "http://" + addr}},
+			Capacity: upstream.Capacity{Seats: upstream.Seats{N: seats}},
+		}}
 		c.Routes = []routing.RouteConfig{{Name: "all", Upstream: "web"}}
 	}
 }

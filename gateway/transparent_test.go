@@ -94,8 +94,10 @@ func TestResponsePassesAsSent(t *testing.T) {
 	got := c.response("GET")
 	assert.Equal(t, want.line, got.line)
 	assert.Equal(t, want.body, got.body)
-	own := map[string]bool{"via": true, "x-request-id": true, "x-weir-class": true, "x-weir-queue-wait": true,
-		"server-timing": true, "connection": true, "date": true}
+	own := map[string]bool{
+		"via": true, "x-request-id": true, "x-weir-class": true, "x-weir-queue-wait": true,
+		"server-timing": true, "connection": true, "date": true,
+	}
 	strip := func(fields []string) (kept []string) {
 		for _, f := range fields {
 			name, _, _ := strings.Cut(f, ":")
@@ -149,7 +151,7 @@ func TestLargeAnswer(t *testing.T) {
 	for range 2 {
 		c.send(get("/assets/3000000"))
 		direct.send(get("/assets/3000000"))
-		assert.True(t, direct.response("GET").body == c.response("GET").body)
+		assert.Equal(t, direct.response("GET").body, c.response("GET").body)
 	}
 	c.send(get("/assets/3000000", "Range: bytes=100-199"))
 	a := c.response("GET")

@@ -234,8 +234,10 @@ func (l *Limits) validate(f *faults) {
 		key string
 		d   time.Duration
 	}{
-		{"header_timeout", l.HeaderTimeout}, {"body_timeout", l.BodyTimeout},
-		{"write_timeout", l.WriteTimeout}, {"idle_timeout", l.IdleTimeout},
+		{"header_timeout", l.HeaderTimeout},
+		{"body_timeout", l.BodyTimeout},
+		{"write_timeout", l.WriteTimeout},
+		{"idle_timeout", l.IdleTimeout},
 	} {
 		f.check(t.d > 0, path+t.key, "is %s; expected a positive duration such as 30s", t.d)
 	}
@@ -276,19 +278,19 @@ func (c *Config) validateClasses(f *faults) {
 	f.check(last >= 0, "classes", "every class has a match; expected exactly one without, which takes what no other takes")
 }
 
-func (k *ClassConfig) validate(f *faults, path string) {
-	f.check(k.Weight >= 1 && k.Weight <= MaxWeight, path+".weight", "is %d; expected 1 to %d", k.Weight, MaxWeight)
-	f.check(k.MaxWait > 0, path+".max_wait", "is %s; expected a positive duration such as 30s", k.MaxWait)
-	f.check(k.QueueLimit > 0, path+".queue_limit", "is %d; expected at least 1", k.QueueLimit)
-	f.check(k.Warp >= 0 && k.Warp <= time.Hour, path+".warp", "is %s; expected 0s to 1h", k.Warp)
-	f.check(k.Headroom >= 0, path+".headroom", "is %d; expected 0 or more seats", k.Headroom)
-	f.check(k.MaxSeats.Seats >= 0 && k.MaxSeats.Percent >= 0 && k.MaxSeats.Percent <= 100, path+".max_seats", "is %s; expected a number of seats or 1%% to 100%%", k.MaxSeats)
-	checkOneOf(f, path+".flow", k.Flow, "tenant", "user", "campaign", "business", "key")
+func (c *ClassConfig) validate(f *faults, path string) {
+	f.check(c.Weight >= 1 && c.Weight <= MaxWeight, path+".weight", "is %d; expected 1 to %d", c.Weight, MaxWeight)
+	f.check(c.MaxWait > 0, path+".max_wait", "is %s; expected a positive duration such as 30s", c.MaxWait)
+	f.check(c.QueueLimit > 0, path+".queue_limit", "is %d; expected at least 1", c.QueueLimit)
+	f.check(c.Warp >= 0 && c.Warp <= time.Hour, path+".warp", "is %s; expected 0s to 1h", c.Warp)
+	f.check(c.Headroom >= 0, path+".headroom", "is %d; expected 0 or more seats", c.Headroom)
+	f.check(c.MaxSeats.Seats >= 0 && c.MaxSeats.Percent >= 0 && c.MaxSeats.Percent <= 100, path+".max_seats", "is %s; expected a number of seats or 1%% to 100%%", c.MaxSeats)
+	checkOneOf(f, path+".flow", c.Flow, "tenant", "user", "campaign", "business", "key")
 }
 
 // lastResort says that the class takes what no other takes.
-func (k *ClassConfig) lastResort() bool {
-	return k.Match == nil || reflect.ValueOf(*k.Match).IsZero()
+func (c *ClassConfig) lastResort() bool {
+	return c.Match == nil || reflect.ValueOf(*c.Match).IsZero()
 }
 
 func (c *Config) validateClassRoutes(f *faults, path string, m *routing.ClassMatch) {

@@ -106,7 +106,7 @@ func (s *Scheduler) collect(t Ticket) error {
 	n := t.n
 	cause, waited := n.cause, n.when-n.arrived
 	s.freeLocked(n)
-	e, own := cause.(*ending)
+	e, own := cause.(*ending) //nolint:errorlint // only the bare value is ours
 	if !own {
 		s.mu.Unlock()
 		return cause

@@ -200,8 +200,10 @@ func simConfig(seats int) Config {
 	return Config{
 		Name: "sim", Limit: LimitConfig{Initial: seats}, MaxCost: 8 * simMaxCost,
 		Classes: []Class{
-			{Name: "vip", Weight: 40}, {Name: "realtime", Weight: 30},
-			{Name: "campaign", Weight: 20}, {Name: "batch", Weight: 10},
+			{Name: "vip", Weight: 40},
+			{Name: "realtime", Weight: 30},
+			{Name: "campaign", Weight: 20},
+			{Name: "batch", Weight: 10},
 		},
 	}
 }

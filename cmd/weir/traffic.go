@@ -68,7 +68,8 @@ func demoPersonas() []persona {
 		}},
 		{"messages", 0.3, func() callup {
 			return callup{
-				"POST", "/v1/messages", map[string]string{"X-Api-Key": "demo-app", "Anthropic-Version": "2023-06-01"},
+				"POST", "/v1/messages",
+				map[string]string{"X-Api-Key": "demo-app", "Anthropic-Version": "2023-06-01"},
 				`{"model":"claude-haiku-4-5","max_tokens":32,"stream":true,"messages":[{"role":"user","content":"A slogan, please."}]}`,
 			}
 		}},

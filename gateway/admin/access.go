@@ -72,13 +72,17 @@ func (a *access) check(r *http.Request, n need) (caller, *failure) {
 func (a *access) checkToken(r *http.Request, tokens tokenSet) (knownToken, *failure) {
 	peer, _ := peerAddr(r)
 	if wait := a.throttle.wait(peer); wait > 0 {
-		return knownToken{}, &failure{status: http.StatusTooManyRequests, code: "too_many_failures",
-			message: "too many wrong tokens from this address; wait", retry: wait}
+		return knownToken{}, &failure{
+			status: http.StatusTooManyRequests, code: "too_many_failures",
+			message: "too many wrong tokens from this address; wait", retry: wait,
+		}
 	}
 	secret, ok := bearer(r)
 	if !ok {
-		return knownToken{}, &failure{status: http.StatusUnauthorized, code: "no_token",
-			message: "a token is needed: Authorization: Bearer TOKEN"}
+		return knownToken{}, &failure{
+			status: http.StatusUnauthorized, code: "no_token",
+			message: "a token is needed: Authorization: Bearer TOKEN",
+		}
 	}
 	known, ok := tokens.find(secret)
 	if !ok {

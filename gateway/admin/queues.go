@@ -53,8 +53,10 @@ func (s *Server) queueOp(c *call) *failure {
 	class, name, ok := cutLast(c.r.PathValue("target"), ":")
 	op := Op(name)
 	if !ok || !op.known() {
-		return &failure{status: http.StatusNotFound, code: "no_such_operation",
-			message: "the path must end in CLASS:pause, :resume, :drain or :boost"}
+		return &failure{
+			status: http.StatusNotFound, code: "no_such_operation",
+			message: "the path must end in CLASS:pause, :resume, :drain or :boost",
+		}
 	}
 	c.audit = append(c.audit, zap.String("upstream", upstream), zap.String("class", class), zap.String("op", name))
 	boost, f := readBoost(c, op)
@@ -146,8 +148,10 @@ func readBody(r *http.Request, v any) *failure {
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			return &failure{status: http.StatusRequestEntityTooLarge, code: "body_too_large",
-				message: fmt.Sprintf("the body is longer than %d bytes", tooLarge.Limit)}
+			return &failure{
+				status: http.StatusRequestEntityTooLarge, code: "body_too_large",
+				message: fmt.Sprintf("the body is longer than %d bytes", tooLarge.Limit),
+			}
 		}
 		return badRequest("the body cannot be read: " + err.Error())
 	}
@@ -155,8 +159,10 @@ func readBody(r *http.Request, v any) *failure {
 		return nil
 	}
 	if !isJSON(r) {
-		return &failure{status: http.StatusUnsupportedMediaType, code: "media_type",
-			message: "the body must be JSON, with Content-Type: application/json"}
+		return &failure{
+			status: http.StatusUnsupportedMediaType, code: "media_type",
+			message: "the body must be JSON, with Content-Type: application/json",
+		}
 	}
 	d := json.NewDecoder(strings.NewReader(string(data)))
 	d.DisallowUnknownFields()

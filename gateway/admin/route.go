@@ -103,8 +103,10 @@ func choose(method string, routes []route) route {
 		}}
 	}
 	return route{need: routes[0].need, serve: func(c *call) *failure {
-		return &failure{status: http.StatusMethodNotAllowed, code: "method", allow: allowed(routes),
-			message: fmt.Sprintf("%s is not possible here, %s is", c.r.Method, allowed(routes))}
+		return &failure{
+			status: http.StatusMethodNotAllowed, code: "method", allow: allowed(routes),
+			message: fmt.Sprintf("%s is not possible here, %s is", c.r.Method, allowed(routes)),
+		}
 	}}
 }
 

@@ -84,8 +84,10 @@ func (s *Server) config(c *call) *failure {
 	write := s.deps.Gateway.ConfigYAML
 	switch kind {
 	case "":
-		return &failure{status: http.StatusNotAcceptable, code: "not_acceptable",
-			message: "the configuration comes as application/yaml or application/json"}
+		return &failure{
+			status: http.StatusNotAcceptable, code: "not_acceptable",
+			message: "the configuration comes as application/yaml or application/json",
+		}
 	case "application/json":
 		write = s.deps.Gateway.ConfigJSON
 	}
@@ -173,8 +175,10 @@ func reloadFailure(err error) *failure {
 	case errors.Is(err, ErrNoReload):
 		return &failure{status: http.StatusConflict, code: "no_reload", message: err.Error()}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &failure{status: http.StatusGatewayTimeout, code: "reload_timeout",
-			message: fmt.Sprintf("the reload did not end within %s", reloadTimeout)}
+		return &failure{
+			status: http.StatusGatewayTimeout, code: "reload_timeout",
+			message: fmt.Sprintf("the reload did not end within %s", reloadTimeout),
+		}
 	}
 	return &failure{status: http.StatusUnprocessableEntity, code: "bad_config", message: err.Error()}
 }

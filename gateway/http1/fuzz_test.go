@@ -29,7 +29,7 @@ func sameFields(t *testing.T, h *http1.Header, theirs http.Header, ignore ...str
 		delete(ours, name)
 		delete(theirs, name)
 	}
-	require.Equal(t, len(ours), len(theirs), "ours %q, theirs %q", ours, theirs)
+	require.Len(t, theirs, len(ours), "ours %q, theirs %q", ours, theirs)
 	for name := range ours {
 		require.Equal(t, ours[name], theirs[name], name)
 	}

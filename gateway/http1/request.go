@@ -1,6 +1,9 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+	"errors"
+)
 
 // Request is a request's start line and header block. The zero value is ready
 // for [Request.Parse].
@@ -35,7 +38,7 @@ func (r *Request) Parse(buf []byte, lim Limits) (n int, err error) {
 	for !r.startLine {
 		limit := min(lim.HeaderBytes, int(r.pos)+lim.TargetBytes+maxStartLineRest)
 		start, end, ok, err := r.nextLine(buf, limit)
-		if err == ErrHeaderTooLarge {
+		if errors.Is(err, ErrHeaderTooLarge) {
 			err = ErrTargetTooLong
 		}
 		if err != nil || !ok {

@@ -43,9 +43,14 @@ func algorithmNamed(name string) *algorithm {
 
 // algorithms is never written after initialisation.
 var algorithms = [...]algorithm{
-	{"RS256", jwa.RS256(), nil, rsaKey}, {"RS384", jwa.RS384(), nil, rsaKey}, {"RS512", jwa.RS512(), nil, rsaKey},
-	{"PS256", jwa.PS256(), nil, rsaKey}, {"PS384", jwa.PS384(), nil, rsaKey}, {"PS512", jwa.PS512(), nil, rsaKey},
-	{"ES256", jwa.ES256(), elliptic.P256(), ecKey}, {"ES384", jwa.ES384(), elliptic.P384(), ecKey},
+	{"RS256", jwa.RS256(), nil, rsaKey},
+	{"RS384", jwa.RS384(), nil, rsaKey},
+	{"RS512", jwa.RS512(), nil, rsaKey},
+	{"PS256", jwa.PS256(), nil, rsaKey},
+	{"PS384", jwa.PS384(), nil, rsaKey},
+	{"PS512", jwa.PS512(), nil, rsaKey},
+	{"ES256", jwa.ES256(), elliptic.P256(), ecKey},
+	{"ES384", jwa.ES384(), elliptic.P384(), ecKey},
 	{"ES512", jwa.ES512(), elliptic.P521(), ecKey},
 	{"EdDSA", jwa.EdDSA(), nil, edKey},
 }

@@ -118,9 +118,8 @@ func (s *keySource) askForKeys() bool {
 			failed := s.mu.lastFailed
 			s.mu.Unlock()
 			return !failed
-		} else {
-			s.mu.lastDemand = now
 		}
+		s.mu.lastDemand = time.Now()
 		s.mu.round = &fetchRound{done: make(chan struct{})}
 		s.demand <- struct{}{} // has room: only whoever makes a round sends
 	}

@@ -76,14 +76,3 @@ func (s *tokenShard) removeLocked(at *list.Element) {
 	delete(s.mu.entries, at.Value.(*tokenEntry).digest)
 	s.mu.recent.Remove(at)
 }
-
-// len returns the number of entries, stale ones included.
-func (c *tokenCache) len() (n int) {
-	for i := range c.shards {
-		s := &c.shards[i]
-		s.mu.Lock()
-		n += s.mu.recent.Len()
-		s.mu.Unlock()
-	}
-	return n
-}

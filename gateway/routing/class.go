@@ -137,7 +137,8 @@ func (m *ClassMatch) Validate() error {
 	var c compiledClass
 	errs := c.compile(m, "")
 	for _, err := range errs {
-		if f, ok := err.(*FieldError); ok {
+		f := &FieldError{}
+		if errors.As(err, &f) {
 			f.Path = strings.TrimPrefix(f.Path, ".")
 		}
 	}

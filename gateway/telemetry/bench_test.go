@@ -10,8 +10,10 @@ import (
 
 func benchmarkSeries() (*Series, *Observation) {
 	s := New(Config{}, Deps{}).Route("llm", "vip", "openai")
-	return s, &Observation{Code: 200, Duration: 1234 * time.Millisecond, QueueWait: 17 * time.Millisecond,
-		FirstByte: 300 * time.Millisecond, Upstream: 1200 * time.Millisecond, Queued: true}
+	return s, &Observation{
+		Code: 200, Duration: 1234 * time.Millisecond, QueueWait: 17 * time.Millisecond,
+		FirstByte: 300 * time.Millisecond, Upstream: 1200 * time.Millisecond, Queued: true,
+	}
 }
 
 func BenchmarkSeriesObserve(b *testing.B) {

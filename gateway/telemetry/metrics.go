@@ -52,8 +52,10 @@ func newMetrics(deps Deps) *metrics {
 			"Clients that hung up before their answer was complete, by how far the request had come.", "stage"),
 		reloads: counters("weir_config_reloads_total",
 			"Reloads of the configuration, by result (success or failure).", "result"),
-		reloadTime: prometheus.NewGauge(prometheus.GaugeOpts{Name: "weir_config_last_reload_success_timestamp_seconds",
-			Help: "Unix time at which a configuration was last put in force."}),
+		reloadTime: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "weir_config_last_reload_success_timestamp_seconds",
+			Help: "Unix time at which a configuration was last put in force.",
+		}),
 		gone:          map[string]prometheus.Counter{},
 		accessDropped: droppedLines(deps.AccessLog),
 		buildInfo:     buildInfo(deps),
@@ -95,17 +97,21 @@ func histograms(name, help string, labels ...string) *prometheus.HistogramVec {
 }
 
 func droppedLines(l *AccessLog) prometheus.CounterFunc {
-	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "weir_access_log_dropped_total",
-		Help: "Access log lines that were lost because the output was too slow or failed."},
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "weir_access_log_dropped_total",
+		Help: "Access log lines that were lost because the output was too slow or failed.",
+	},
 		func() float64 { return float64(l.Dropped()) })
 }
 
 func buildInfo(deps Deps) prometheus.Gauge {
-	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "weir_build_info",
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "weir_build_info",
 		Help: "Always 1; the labels say what is running.",
 		ConstLabels: prometheus.Labels{
 			"version": deps.Version, "commit": deps.Commit, "goversion": runtime.Version(),
-		}})
+		},
+	})
 	g.Set(1)
 	return g
 }

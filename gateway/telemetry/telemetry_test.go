@@ -53,8 +53,10 @@ func populated(c *clock) *Telemetry {
 		Gauges: func() Gauges { return Gauges{InFlight: 5, Streams: 2, Connections: 9} },
 	})
 	s := t.Route("llm", "vip", "openai")
-	s.Observe(&Observation{Code: 200, Duration: 3 * time.Second, QueueWait: 250 * time.Millisecond,
-		FirstByte: 300 * time.Millisecond, Upstream: 2700 * time.Millisecond, Queued: true})
+	s.Observe(&Observation{
+		Code: 200, Duration: 3 * time.Second, QueueWait: 250 * time.Millisecond,
+		FirstByte: 300 * time.Millisecond, Upstream: 2700 * time.Millisecond, Queued: true,
+	})
 	s.Observe(&Observation{Code: 429, Duration: time.Millisecond, Reason: "queue_full"})
 	t.DroppedClaims(2)
 	t.ClientGone("queued")
@@ -241,8 +243,10 @@ func TestScale(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newClock()
 			tel := New(Config{}, Deps{Now: c.Now, Queues: func() []QueueSnapshot {
-				return []QueueSnapshot{{Upstream: "a", Classes: []ClassSnapshot{{Class: "x", Queued: tt.queued / 2}}},
-					{Upstream: "b", Classes: []ClassSnapshot{{Class: "x", Queued: tt.queued - tt.queued/2}}}}
+				return []QueueSnapshot{
+					{Upstream: "a", Classes: []ClassSnapshot{{Class: "x", Queued: tt.queued / 2}}},
+					{Upstream: "b", Classes: []ClassSnapshot{{Class: "x", Queued: tt.queued - tt.queued/2}}},
+				}
 			}})
 			if tt.p95 > 0 {
 				tel.Route("r", "c", "u").Observe(&Observation{Code: 200, Duration: tt.p95})

@@ -199,13 +199,17 @@ func TestOpenAIGo(t *testing.T) {
 		require.NoError(t, stream.Err())
 		assert.NotZero(t, acc.Usage.CompletionTokens)
 
-		emb, err := c.Embeddings.New(ctx, openai.EmbeddingNewParams{Model: "text-embedding-3-small",
-			Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: []string{"spring", "sale"}}})
+		emb, err := c.Embeddings.New(ctx, openai.EmbeddingNewParams{
+			Model: "text-embedding-3-small",
+			Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: []string{"spring", "sale"}},
+		})
 		require.NoError(t, err)
 		assert.Len(t, emb.Data, 2)
 
-		rsp, err := c.Responses.New(ctx, responses.ResponseNewParams{Model: "gpt-4.1",
-			Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("Hello")}})
+		rsp, err := c.Responses.New(ctx, responses.ResponseNewParams{
+			Model: "gpt-4.1",
+			Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("Hello")},
+		})
 		require.NoError(t, err)
 		assert.NotEmpty(t, rsp.OutputText())
 
@@ -251,8 +255,10 @@ func TestOpenAIGoReadsOurErrors(t *testing.T) {
 	assert.Equal(t, "invalid_api_key", e.Code)
 	assert.NotEmpty(t, e.Message)
 	a := anthropic.NewClient(anthropicoption.WithBaseURL(s.url), anthropicoption.WithAPIKey("wrong"), anthropicoption.WithMaxRetries(0))
-	_, err = a.Messages.New(context.Background(), anthropic.MessageNewParams{Model: "claude-sonnet-4-5", MaxTokens: 10,
-		Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock("hi"))}})
+	_, err = a.Messages.New(context.Background(), anthropic.MessageNewParams{
+		Model: "claude-sonnet-4-5", MaxTokens: 10,
+		Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock("hi"))},
+	})
 	var ae *anthropic.Error
 	require.ErrorAs(t, err, &ae)
 	assert.Equal(t, 401, ae.StatusCode)
@@ -263,8 +269,10 @@ func TestAnthropicGo(t *testing.T) {
 		c := anthropic.NewClient(anthropicoption.WithBaseURL(s.url), anthropicoption.WithAPIKey(s.key), anthropicoption.WithMaxRetries(0),
 			anthropicoption.WithHTTPClient(&http.Client{Transport: rec}))
 		ctx := context.Background()
-		p := anthropic.MessageNewParams{Model: "claude-sonnet-4-5", MaxTokens: 100,
-			Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock("Write a subject line."))}}
+		p := anthropic.MessageNewParams{
+			Model: "claude-sonnet-4-5", MaxTokens: 100,
+			Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock("Write a subject line."))},
+		}
 		m, err := c.Messages.New(ctx, p)
 		require.NoError(t, err)
 		assert.NotEmpty(t, m.Content)

@@ -110,9 +110,18 @@ func TestRateWindows(t *testing.T) {
 func TestOrdersOfARequest(t *testing.T) {
 	u := start(t, mock.Config{})
 	for _, h := range [][2]string{
-		{"X-Mock-Latency", "soon"}, {"X-Mock-Latency", "50"}, {"X-Mock-Tokens", "5ms"}, {"X-Mock-Status", "99"}, {"X-Mock-Fail", "explode"},
-		{"X-Mock-Fail", "reset=1"}, {"X-Mock-Fail", "cut-stream"}, {"X-Mock-Error-Rate", "2"}, {"X-Mock-Pad", "-1"},
-		{"X-Mock-Timestamps", "maybe"}, {"X-Mock-Tag", strings.Repeat("x", 200)}, {"X-Mock-Typo", "1"},
+		{"X-Mock-Latency", "soon"},
+		{"X-Mock-Latency", "50"},
+		{"X-Mock-Tokens", "5ms"},
+		{"X-Mock-Status", "99"},
+		{"X-Mock-Fail", "explode"},
+		{"X-Mock-Fail", "reset=1"},
+		{"X-Mock-Fail", "cut-stream"},
+		{"X-Mock-Error-Rate", "2"},
+		{"X-Mock-Pad", "-1"},
+		{"X-Mock-Timestamps", "maybe"},
+		{"X-Mock-Tag", strings.Repeat("x", 200)},
+		{"X-Mock-Typo", "1"},
 	} {
 		r := u.send("POST", "/v1/chat/completions", chat, h[0], h[1])
 		assert.Equal(t, 400, r.StatusCode, h)

@@ -147,5 +147,7 @@ func (u *upstream) eventually(cond func(mock.Stats) bool) {
 	require.Eventually(u.t, func() bool { return cond(u.Stats()) }, 5*time.Second, time.Millisecond)
 }
 
-const chat = `{"model":"gpt-4o","messages":[{"role":"user","content":"hello there"}]}`
-const chatStream = `{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hello there"}]}`
+const (
+	chat       = `{"model":"gpt-4o","messages":[{"role":"user","content":"hello there"}]}`
+	chatStream = `{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hello there"}]}`
+)

@@ -90,7 +90,7 @@ func TestAssetRanges(t *testing.T) {
 		r := u.send("GET", "/assets/3000000", "", headers...)
 		require.Equal(t, status, r.StatusCode)
 		if status < 300 {
-			assert.True(t, whole.body[from:to] == r.body, "wrong bytes")
+			assert.Equal(t, whole.body[from:to], r.body, "wrong bytes")
 		}
 	}
 	f(206, 0, 1, "Range", "bytes=0-0")

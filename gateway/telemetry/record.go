@@ -41,7 +41,7 @@ type Record struct {
 	UpstreamDuration  time.Duration // upstream_ms
 	Duration          time.Duration // duration_ms
 	BytesIn           int64         // bytes_in: of the request's body
-	BytesOut          int64         // bytes_out: of the answer's body
+	BytesOut          int64         // bytes_out: to the client, heads included
 	UserAgent         []byte        // user_agent
 }
 

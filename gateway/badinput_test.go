@@ -123,6 +123,10 @@ func TestErrorShapes(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(a.body), &shape))
 	assert.Equal(t, "error", shape.Type)
 	assert.NotEmpty(t, shape.Error.Message)
+	c.send(request("POST", "/v1/messages", `{}`, "Content-Type: application/json", "X-Api-Key: wrong"))
+	a = c.response("POST")
+	assert.Equal(t, 401, a.status)
+	assert.Contains(t, a.body, `{"type":"error","error":{"type":"authentication_error"`, "also before it was routed")
 }
 
 func TestSpoofedClaims(t *testing.T) {

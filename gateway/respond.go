@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/weir-gateway/weir/gateway/http1"
+	"github.com/weir-gateway/weir/gateway/routing"
 )
 
 // fail answers with an error of Weir's own making. It returns false, so that a
@@ -72,11 +73,7 @@ func (x *exchange) appendErrorHead(dst []byte, f *failure, length int) []byte {
 // appendErrorBody writes the error in the shape that the clients of the
 // upstream's protocol parse.
 func (x *exchange) appendErrorBody(dst []byte, f *failure) []byte {
-	protocol := ""
-	if x.backend != nil {
-		protocol = x.backend.cfg.Protocol
-	}
-	switch protocol {
+	switch x.protocol() {
 	case "anthropic":
 		dst = append(dst, `{"type":"error","error":{"type":`...)
 		dst = appendJSONString(dst, f.kind)
@@ -109,6 +106,20 @@ func (x *exchange) appendErrorBody(dst []byte, f *failure) []byte {
 	dst = append(dst, `,"request_id":"`...)
 	dst = append(dst, x.id()...)
 	return append(dst, "\"}\n"...)
+}
+
+// protocol is that of the upstream that the request is for, also when it failed
+// before it was routed.
+func (x *exchange) protocol() string {
+	if x.backend != nil {
+		return x.backend.cfg.Protocol
+	}
+	if r := &x.c.req; !x.unreadable {
+		if i, verdict := x.snap.routes.Match(r.Method(), r.Host(), r.Path()); verdict == routing.Matched {
+			return x.snap.route[i].backend.cfg.Protocol
+		}
+	}
+	return ""
 }
 
 // geminiStatus is the canonical code that Google's clients expect with a status.

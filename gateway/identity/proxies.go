@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
+	"strings"
 	"unsafe"
 
 	"github.com/weir-gateway/weir/gateway/http1"
@@ -24,7 +25,7 @@ func CompileProxies(networks []string) (*Proxies, error) {
 		if addr, addrErr := netip.ParseAddr(s); addrErr == nil && addr.Zone() == "" {
 			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 		}
-		if err != nil || prefix.Addr().Zone() != "" {
+		if err != nil || strings.Contains(s, "%") {
 			return nil, fault("trusted_proxies["+itoa(i)+"]", "%q is not a network such as 10.0.0.0/8 or fd00::/8", s)
 		}
 		if prefix != prefix.Masked() {

@@ -79,7 +79,6 @@ func (x *exchange) call(b *backend) *failure {
 		x.attempts++
 		a := attempt{x: x, b: b, ep: ep, last: n >= b.cfg.Retry.Attempts}
 		f := a.run()
-		ep.Done(a.result)
 		x.callTime += time.Since(x.sent)
 		if f == nil || !a.retry {
 			return f
@@ -123,7 +122,7 @@ type attempt struct {
 
 // run makes the call and passes the answer on. nil means that the client has it.
 func (a *attempt) run() *failure {
-	defer func() { a.buf.Free() }()
+	defer a.settle()
 	a.x.sent = time.Now()
 	for fresh := false; ; fresh = true {
 		if f := a.connect(fresh); f != nil {
@@ -138,6 +137,16 @@ func (a *attempt) run() *failure {
 		// way. That says nothing about its health; a new connection will tell.
 		a.drop()
 	}
+}
+
+// settle ends the attempt, also when it panicked: then the connection is still
+// here, in a state that nobody knows.
+func (a *attempt) settle() {
+	if a.conn != nil {
+		a.drop()
+	}
+	a.buf.Free()
+	a.ep.Done(a.result)
 }
 
 // connect gets a connection and puts it under the eyes of the client's watcher.

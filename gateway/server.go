@@ -22,12 +22,13 @@ type server struct {
 	open   atomic.Int64
 	mu     sync.Mutex
 	conns  map[*clientConn]struct{}
+	greets map[net.Conn]struct{} // in a TLS handshake
 	perIP  map[netip.Addr]int
 	closed bool
 }
 
 func newServer(g *Gateway) *server {
-	return &server{g: g, room: make(chan struct{}, 1), conns: map[*clientConn]struct{}{}, perIP: map[netip.Addr]int{}}
+	return &server{g: g, room: make(chan struct{}, 1), conns: map[*clientConn]struct{}{}, greets: map[net.Conn]struct{}{}, perIP: map[netip.Addr]int{}}
 }
 
 // serve accepts connections until the listener is closed.
@@ -125,13 +126,11 @@ func (s *server) leave(ip netip.Addr) {
 func (s *server) handle(nc net.Conn) {
 	secure := false
 	if snap := s.g.snap.Load(); snap.cert != nil {
-		tc := tls.Server(nc, s.tlsConfig())
-		_ = tc.SetDeadline(time.Now().Add(snap.cfg.Server.Limits.HeaderTimeout))
-		if err := tc.Handshake(); err != nil {
+		tc, err := s.greet(nc, snap.cfg.Server.Limits.HeaderTimeout)
+		if err != nil {
 			_ = nc.Close()
 			return
 		}
-		_ = tc.SetDeadline(time.Time{})
 		nc, secure = tc, true
 	}
 	c := newClientConn(s.g, nc, secure)
@@ -144,6 +143,27 @@ func (s *server) handle(nc net.Conn) {
 		s.mu.Unlock()
 	}()
 	c.serve()
+}
+
+// greet makes the TLS handshake, within the time that a request head may take. A
+// drain that has waited long enough closes the connection meanwhile.
+func (s *server) greet(nc net.Conn, within time.Duration) (*tls.Conn, error) {
+	s.mu.Lock()
+	s.greets[nc] = struct{}{}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.greets, nc)
+		s.mu.Unlock()
+	}()
+	tc := tls.Server(nc, s.tlsConfig())
+	if err := tc.SetDeadline(time.Now().Add(within)); err != nil {
+		return nil, err
+	}
+	if err := tc.Handshake(); err != nil {
+		return nil, err
+	}
+	return tc, tc.SetDeadline(time.Time{})
 }
 
 // tlsConfig looks the certificate up for every handshake, so that a new one
@@ -206,6 +226,9 @@ func (s *server) closeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+	for nc := range s.greets {
+		_ = nc.Close()
+	}
 	for c := range s.conns {
 		if c.state.CompareAndSwap(connIdle, connEnding) {
 			_ = c.sock.Close()

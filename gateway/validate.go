@@ -48,7 +48,7 @@ func (e *FieldError) Unwrap() error { return e.Err }
 func (c *Config) SetDefaults() {
 	c.Server.setDefaults()
 	setDefault(&c.Admin.Listen, "127.0.0.1:8081")
-	setPartDefaults(&c.Identity)
+	c.Identity.SetDefaults()
 	if len(c.Classes) == 0 {
 		c.Classes = DefaultClasses()
 	}
@@ -56,10 +56,13 @@ func (c *Config) SetDefaults() {
 		c.Classes[i].setDefaults()
 	}
 	for i := range c.Upstreams {
-		setPartDefaults(&c.Upstreams[i])
+		c.Upstreams[i].SetDefaults()
 	}
 	for i := range c.Routes {
-		setPartDefaults(&c.Routes[i])
+		if c.Routes[i].ExposeHeaders == nil {
+			yes := true
+			c.Routes[i].ExposeHeaders = &yes
+		}
 	}
 	c.Telemetry.setDefaults()
 }
@@ -96,13 +99,6 @@ func (c *TelemetryConfig) setDefaults() {
 
 func setDefault[T comparable](p *T, v T) {
 	*p = cmp.Or(*p, v)
-}
-
-// setPartDefaults lets a part of the configuration fill in its own settings.
-func setPartDefaults(part any) {
-	if d, ok := part.(interface{ SetDefaults() }); ok {
-		d.SetDefaults()
-	}
 }
 
 // DefaultClasses are the classes of a configuration that names none: vip,
@@ -170,10 +166,8 @@ func (f *faults) check(ok bool, path, format string, args ...any) {
 }
 
 // part adds what a part of the configuration, found at path, says about itself.
-func (f *faults) part(path string, part any) {
-	if v, ok := part.(interface{ Validate() error }); ok {
-		f.nest(path, v.Validate())
-	}
+func (f *faults) part(path string, part interface{ Validate() error }) {
+	f.nest(path, part.Validate())
 }
 
 // nest adds err with path put before the paths that it names.
@@ -204,6 +198,9 @@ func fieldOf(err error) (path string, reason error) {
 		return e.Path, e.Err
 	}
 	if e, ok := errors.AsType[*identity.FieldError](err); ok {
+		return e.Path, e.Err
+	}
+	if e, ok := errors.AsType[*routing.FieldError](err); ok {
 		return e.Path, e.Err
 	}
 	if e, ok := errors.AsType[*upstream.FieldError](err); ok {

@@ -52,7 +52,7 @@ func TestTLS(t *testing.T) {
 		require.NoError(t, err)
 		_ = res.Body.Close()
 		assert.Equal(t, 200, res.StatusCode)
-		assert.True(t, string(b) == "https "+body)
+		assert.Equal(t, "https "+body, string(b))
 	}
 	plain, err := http.Get("http://" + r.addr + "/x/echo")
 	if err == nil {

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -50,20 +51,89 @@ const (
 
 // LoadCampaigns reads a YAML map of campaign id to {value, business}. Values are
 // exact; a number that a float cannot hold is not rounded. Every fault is
-// reported as name:line:column, joined; after twenty the rest is left out.
+// reported as name:line:column, joined; after twenty the rest is left out. The
+// time it takes grows with the size of the table as long as that is written in
+// block style.
 func LoadCampaigns(data []byte, name string) (*Campaigns, error) {
 	if len(data) > maxCampaignBytes {
 		return nil, fmt.Errorf("%s: %d bytes are more than the %d that a campaign table may have", name, len(data), maxCampaignBytes)
 	}
-	file, err := parser.ParseBytes(data, 0)
+	l := campaignLoader{name: name, table: &Campaigns{byID: map[string]Campaign{}}}
+	if isBlockStyle(data) {
+		for len(data) > 0 && len(l.errs) < maxCampaignErrors {
+			entry := firstEntry(data)
+			l.parse(entry)
+			l.line += bytes.Count(entry, lineFeed)
+			data = data[len(entry):]
+		}
+	} else {
+		l.parse(data)
+	}
+	if len(l.errs) > 0 {
+		return nil, errors.Join(l.errs...)
+	}
+	return l.table, nil
+}
+
+var lineFeed = []byte{'\n'}
+
+// isBlockStyle reports whether every line that starts in the first column starts
+// an entry or is a comment, so that entries can be parsed one by one: the parser
+// takes time that grows with the square of a map's size.
+func isBlockStyle(data []byte) bool {
+	if bytes.Count(data, []byte{'\r'}) != bytes.Count(data, []byte("\r\n")) {
+		return false
+	}
+	for line := range bytes.Lines(data) {
+		switch line[0] {
+		case ' ', '\t', '\r', '\n', '#', '"', '\'', '_':
+		default:
+			// Letters and digits of any script start a plain key; punctuation may
+			// be document markers, flow style, tags, anchors and what not.
+			if c := line[0]; c < '0' || (c > '9' && c < 'A') || (c > 'Z' && c < 'a') || (c > 'z' && c < 0x80) || c == 0xef {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// firstEntry returns the beginning of a table in block style up to the line where
+// the second entry starts.
+func firstEntry(data []byte) []byte {
+	seen, n := false, 0
+	for line := range bytes.Lines(data) {
+		switch line[0] {
+		case ' ', '\t', '\r', '\n', '#':
+		default:
+			if seen {
+				return data[:n]
+			}
+			seen = true
+		}
+		n += len(line)
+	}
+	return data
+}
+
+type campaignLoader struct {
+	name  string
+	line  int // lines before the part that is parsed
+	table *Campaigns
+	errs  []error
+}
+
+func (l *campaignLoader) parse(part []byte) {
+	file, err := parser.ParseBytes(part, 0)
 	if err != nil {
 		var syntax *yaml.SyntaxError
 		if errors.As(err, &syntax) {
-			return nil, positioned(name, syntax.Token, "%s", syntax.Message)
+			l.failAt(syntax.Token, "%s", syntax.Message)
+		} else {
+			l.failAt(nil, "%v", err)
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return
 	}
-	l := campaignLoader{name: name, table: &Campaigns{byID: map[string]Campaign{}}}
 	for i, doc := range file.Docs {
 		switch {
 		case doc.Body == nil:
@@ -73,30 +143,21 @@ func LoadCampaigns(data []byte, name string) (*Campaigns, error) {
 			l.document(doc.Body)
 		}
 	}
-	if len(l.errs) > 0 {
-		return nil, errors.Join(l.errs...)
+}
+
+func (l *campaignLoader) fail(at ast.Node, format string, args ...any) {
+	l.failAt(at.GetToken(), format, args...)
+}
+
+func (l *campaignLoader) failAt(at *token.Token, format string, args ...any) {
+	if len(l.errs) == maxCampaignErrors {
+		return
 	}
-	return l.table, nil
-}
-
-type campaignLoader struct {
-	name  string
-	table *Campaigns
-	errs  []error
-}
-
-func positioned(name string, at *token.Token, format string, args ...any) error {
 	line, column := 1, 1
 	if at != nil && at.Position != nil {
 		line, column = at.Position.Line, at.Position.Column
 	}
-	return fmt.Errorf("%s:%d:%d: %s", name, line, column, fmt.Sprintf(format, args...))
-}
-
-func (l *campaignLoader) fail(at ast.Node, format string, args ...any) {
-	if len(l.errs) < maxCampaignErrors {
-		l.errs = append(l.errs, positioned(l.name, at.GetToken(), format, args...))
-	}
+	l.errs = append(l.errs, fmt.Errorf("%s:%d:%d: %s", l.name, l.line+line, column, fmt.Sprintf(format, args...)))
 }
 
 func (l *campaignLoader) document(body ast.Node) {

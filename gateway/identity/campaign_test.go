@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -64,6 +65,44 @@ func TestLoadCampaignsSaysWhereItIsWrong(t *testing.T) {
 	f(strings.Repeat("x", 300)+": {value: 1}", "is longer than 256 bytes")
 	_, err := identity.LoadCampaigns([]byte(strings.Repeat("- x\n", 5)), "c.yaml")
 	assert.Error(t, err)
+}
+
+func TestLoadCampaignsInEveryStyle(t *testing.T) {
+	want, err := identity.LoadCampaigns([]byte("a: {value: 1, business: x}\nb: {value: 2}\n"), "c.yaml")
+	require.NoError(t, err)
+	for _, text := range []string{
+		"a:\n  value: 1\n  business: x\n# then\nb:\n\n  # two\n  value: 2\n",
+		"a: {value: 1, business: x}\r\nb:\r\n  value: 2\r\n",
+		"{a: {value: 1, business: x}, b: {value: 2}}",
+		"---\na: {value: 1, business: x}\nb: {value: 2}\n",
+		"a: {\n  value: 1,\n  business: x\n}\nb: {value: 2}\n",
+		"\"a\": {value: 1, business: x}\n'b': {value: 2}",
+	} {
+		got, err := identity.LoadCampaigns([]byte(text), "c.yaml")
+		require.NoError(t, err, text)
+		assert.Equal(t, want, got, text)
+	}
+	f := func(text, want string) {
+		t.Helper()
+		_, err := identity.LoadCampaigns([]byte(text), "c.yaml")
+		assert.ErrorContains(t, err, want, text)
+	}
+	f("# one\na:\n  value: 1\n\nb:\n  value: x\n", "c.yaml:6:10: value must")
+	f("# one\na: {value: 1}\n\na: {value: 2}\n", `c.yaml:4:1: campaign "a" is there twice`)
+	f("a: {value: 1}\nb: {value: 1\nc: {value: 2}\n", "c.yaml:2:")
+	f("a: {value: 1}\nb\n", "c.yaml:2:1: must be a map")
+}
+
+func BenchmarkLoadCampaigns(b *testing.B) {
+	var text strings.Builder
+	for i := range 10000 {
+		fmt.Fprintf(&text, "campaign-%d: {value: 100000.5, business: content}\n", i)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := identity.LoadCampaigns([]byte(text.String()), "c.yaml")
+		require.NoError(b, err)
+	}
 }
 
 func TestCampaignTableKeepsWhatWorked(t *testing.T) {

@@ -48,8 +48,9 @@ type keySource struct {
 
 // fetchRound is one fetch; failed may be read when done is closed.
 type fetchRound struct {
-	done   chan struct{}
-	failed bool
+	done     chan struct{}
+	failed   bool
+	demanded bool // a request waits for it; guarded by keySource.mu
 }
 
 // startKeySource starts the goroutine and waits a moment for the first keys,
@@ -109,21 +110,26 @@ func (s *keySource) find(h *tokenHeader) (*keySet, []*publicKey, error) {
 
 // askForKeys waits for a fetch and reports whether what is known is what the
 // provider publishes now, or did seconds ago. All callers of one moment share one
-// fetch, and it is not repeated for a while: otherwise made-up key ids would turn
-// Weir against the provider.
+// fetch, and for a while after it nobody waits for another: otherwise made-up key
+// ids would turn Weir against the provider, or a slow provider against Weir.
 func (s *keySource) askForKeys() bool {
 	s.mu.Lock()
-	if s.mu.round == nil {
-		if now := time.Now(); now.Sub(s.mu.lastDemand) < demandInterval {
+	round := s.mu.round
+	if round == nil || !round.demanded {
+		now := time.Now()
+		if now.Sub(s.mu.lastDemand) < demandInterval {
 			failed := s.mu.lastFailed
 			s.mu.Unlock()
 			return !failed
 		}
-		s.mu.lastDemand = time.Now()
-		s.mu.round = &fetchRound{done: make(chan struct{})}
-		s.demand <- struct{}{} // has room: only whoever makes a round sends
+		s.mu.lastDemand = now
+		if round == nil {
+			round = &fetchRound{done: make(chan struct{})}
+			s.mu.round = round
+			s.demand <- struct{}{} // has room: only whoever makes a round sends
+		}
+		round.demanded = true
 	}
-	round := s.mu.round
 	s.mu.Unlock()
 	return s.wait(round, demandWait) && !round.failed
 }

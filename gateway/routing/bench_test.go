@@ -68,9 +68,16 @@ func BenchmarkFlowKey(b *testing.B) {
 }
 
 // chat returns a request of about n bytes, keys last, as a list of messages with
-// some escapes; numbers returns one with a list of tokens.
+// the escapes that prose has; escaped one that quotes every other word; numbers one
+// with a list of tokens.
 func chat(n int) []byte {
-	message := `{"role":"user","content":"` + strings.Repeat("the quick brown fox said \\\"hello\\\"\\n", 20) + `"},`
+	return messages(n, "when it was over, the quick brown fox, who had not been asked,\\nsaid \\\"hello\\\" to the lazy dog. ")
+}
+
+func escaped(n int) []byte { return messages(n, "the quick brown fox said \\\"hello\\\"\\n") }
+
+func messages(n int, text string) []byte {
+	message := `{"role":"user","content":"` + strings.Repeat(text, 10) + `"},`
 	var s strings.Builder
 	s.WriteString(`{"messages":[`)
 	for s.Len() < n {
@@ -85,7 +92,7 @@ func numbers(n int) []byte {
 
 func BenchmarkScanBody(b *testing.B) {
 	for name, body := range map[string][]byte{
-		"chat4K": chat(4 << 10), "chat64K": chat(64 << 10), "numbers64K": numbers(64 << 10),
+		"chat4K": chat(4 << 10), "chat64K": chat(64 << 10), "escaped64K": escaped(64 << 10), "numbers64K": numbers(64 << 10),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

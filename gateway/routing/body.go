@@ -166,28 +166,6 @@ func (s *bodyScan) text() (raw []byte, escaped, ok bool) {
 	return raw, bytes.IndexByte(raw, '\\') >= 0, true
 }
 
-// stringEnd returns the index of the quote that ends the string whose content
-// starts at i, or -1.
-func stringEnd(b []byte, i int) int {
-	start := i
-	for {
-		n := bytes.IndexByte(b[i:], '"')
-		if n < 0 {
-			return -1
-		}
-		i += n
-		slashes := 0
-		for j := i - 1; j >= start && b[j] == '\\'; j-- {
-			slashes++
-		}
-		if slashes%2 == 0 {
-			return i
-		}
-		i++
-		start = i // a quote is no backslash
-	}
-}
-
 // key reads a member's name with its escapes decoded.
 func (s *bodyScan) key() ([]byte, bool) {
 	raw, escaped, ok := s.text()
@@ -267,8 +245,9 @@ func (s *bodyScan) value(m member) bool {
 		}
 		return ok
 	case c == '"':
-		_, _, ok := s.text()
-		return ok
+		end := stringEnd(s.body, s.at+1)
+		s.at = end + 1
+		return end >= 0
 	case c == '{' || c == '[':
 		return s.skipNested()
 	}

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -71,4 +72,46 @@ func zeroBytes(w uint64) uint64 { return (w - lowBits) &^ w & highBits }
 
 func isStructural(c byte) bool {
 	return c == '"' || c&^0x26 == 0x59 && c != 'Y' && c != 'y' && c != '_' && c != 0x7f
+}
+
+// stringEnd returns the index of the quote that ends the string whose content
+// starts at i, or -1. Most strings have few quotes in them and are searched at the
+// speed of memory; where one quote is escaped, the next one is expected near.
+func stringEnd(b []byte, i int) int {
+	n := bytes.IndexByte(b[i:], '"')
+	if n < 0 {
+		return -1
+	}
+	start := i
+	for i += n; isEscaped(b, start, i); {
+		start = i + 1 // a quote is no backslash
+		if i = nextQuote(b, start); i < 0 {
+			return -1
+		}
+	}
+	return i
+}
+
+// isEscaped reports whether an odd number of backslashes stands before i, looking
+// back to start.
+func isEscaped(b []byte, start, i int) bool {
+	slashes := 0
+	for j := i - 1; j >= start && b[j] == '\\'; j-- {
+		slashes++
+	}
+	return slashes%2 == 1
+}
+
+// nextQuote returns the index of the first quote from i on, or -1.
+func nextQuote(b []byte, i int) int {
+	for near := i + 64; i < near && i+8 <= len(b); i += 8 {
+		if found := zeroBytes(binary.LittleEndian.Uint64(b[i:]) ^ (0x22 * lowBits)); found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	n := bytes.IndexByte(b[i:], '"')
+	if n < 0 {
+		return -1
+	}
+	return i + n
 }

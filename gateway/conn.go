@@ -215,7 +215,7 @@ func (c *clientConn) hangup() {
 		c.waiting.Cancel(errClientGone)
 	}
 	if c.up != nil {
-		_ = c.up.Close()
+		_ = c.up.Reset() // never waits, as the good-bye of TLS may
 	}
 	if c.abort != nil {
 		close(c.abort)

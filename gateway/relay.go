@@ -225,6 +225,7 @@ func (x *exchange) relayInformational() error {
 		return nil
 	}
 	res.DropHopByHop()
+	res.Drop(http1.ContentLength) // means nothing here, and must not be sent
 	out := x.c.output()
 	dst := append(out.Tail(), "HTTP/1.1 "...)
 	dst = append(dst, res.StatusText()...)

@@ -418,9 +418,10 @@ func TestCloseEndsWaiting(t *testing.T) {
 		require.NoError(t, err)
 		p.set(nil, nil, time.Hour)
 		ctx, cancel := context.WithCancel(t.Context())
+		r := request(t, "/", "Authorization: Bearer "+sign(t, newKey(t, "2", jwa.ES256()), jwa.ES256(), goodClaims()))
 		go func() {
 			defer cancel()
-			_, err := identify(id, t, sign(t, newKey(t, "2", jwa.ES256()), jwa.ES256(), goodClaims()))
+			_, _, err := id.Identify(&r.Header, nil)
 			assert.ErrorIs(t, err, identity.ErrUnavailable)
 		}()
 		synctest.Wait()

@@ -40,6 +40,7 @@ func (p *Proxies) AppendForwarded(dst []byte, h *http1.Header, hop Hop) []byte {
 	dst = append(dst, "X-Forwarded-For: "...)
 	if trusted {
 		dst = appendValues(dst, h, http1.XForwardedFor)
+		dst = p.appendForwardedClient(dst, h, hop.Peer)
 	}
 	dst = appendAddr(dst, hop.Peer)
 	h.Drop(http1.XForwardedFor)
@@ -71,6 +72,20 @@ func (p *Proxies) Drop(h *http1.Header) {
 var forwardingFields = [...]http1.FieldID{
 	http1.XForwardedFor, http1.XForwardedHost, http1.XForwardedProto, http1.XForwardedOther,
 	http1.Forwarded, http1.XRealIP,
+}
+
+// appendForwardedClient starts X-Forwarded-For with the client when the trusted
+// peer told it by Forwarded alone. The next hop, which prefers X-Forwarded-For,
+// would otherwise take the peer for the client.
+func (p *Proxies) appendForwardedClient(dst []byte, h *http1.Header, peer netip.Addr) []byte {
+	if h.Has(http1.XForwardedFor) || !h.Has(http1.Forwarded) {
+		return dst
+	}
+	client := p.ClientAddr(peer, h)
+	if client == peer {
+		return dst
+	}
+	return append(appendAddr(dst, client), ", "...)
 }
 
 // appendValues appends the values of field id, each with ", " behind it.

@@ -91,6 +91,8 @@ func TestAppendForwarded(t *testing.T) {
 func FuzzClientAddr(f *testing.F) {
 	p := proxies(f)
 	f.Add("X-Forwarded-For", "1.2.3.4, [::1]:80")
+	f.Add("Forwarded", "for=1.2.3.4")
+	f.Add("ForwArded", "for=[0::]")
 	f.Add("Forwarded", `for="[2001:db8::1]:80";proto=https, for=_x`)
 	f.Fuzz(func(t *testing.T, name, value string) {
 		r := &http1.Request{}

@@ -24,7 +24,7 @@ type exchange struct {
 
 	// What the early stages found out.
 	requestID  [requestIDLen]byte
-	callerID   []byte // the X-Request-Id of a trusted caller; aliases the request
+	callerID   []byte // the X-Request-Id of a trusted caller, copied; empty for none
 	principal  *identity.Principal
 	credential identity.Credential
 	attrs      identity.Attributes
@@ -56,6 +56,7 @@ type exchange struct {
 	callTime  time.Duration
 	pump      *bodyPump
 	upgrade   []byte // protocols that the client wants to switch to
+	trailers  bool   // the client takes trailer fields
 	switched  []byte // the one that the upstream switched to
 
 	// The answer.
@@ -73,6 +74,7 @@ type exchange struct {
 	bytesOut   int64
 
 	unreadable bool // the request has no usable head
+	finished   bool
 	head       bool // HEAD
 }
 
@@ -83,7 +85,7 @@ const requestIDLen = 32
 func (x *exchange) begin(snap *snapshot) {
 	*x = exchange{
 		c: x.c, snap: snap, start: x.start, body: x.body, chunks: x.chunks,
-		flow: x.flow[:0], forwarding: x.forwarding[:0], upstreamID: x.upstreamID[:0], switched: x.switched[:0], model: x.model[:0],
+		flow: x.flow[:0], callerID: x.callerID[:0], forwarding: x.forwarding[:0], upstreamID: x.upstreamID[:0], switched: x.switched[:0], model: x.model[:0],
 	}
 	x.makeRequestID()
 	snap.g.inFlight.Add(1)
@@ -136,6 +138,7 @@ func (x *exchange) receive() bool {
 		x.expects = expects && r.HasBody()
 	}
 	x.upgrade = r.UpgradeRequested()
+	x.trailers = http1.HasToken(r.Get(http1.TE), "trailers")
 	if x.snap.g.refusing.Load() {
 		return x.fail(failDraining)
 	}
@@ -163,7 +166,7 @@ func (x *exchange) identify() bool {
 		x.deadline = x.start.Add(d)
 	}
 	if r.Has(http1.XRequestID) {
-		x.callerID = x.snap.identifier.CallerRequestID(p, x.c.peer, &r.Header)
+		x.callerID = append(x.callerID, x.snap.identifier.CallerRequestID(p, x.c.peer, &r.Header)...)
 	}
 	return true
 }
@@ -289,7 +292,7 @@ func (x *exchange) makeRequestID() {
 
 // id returns the request's id: the caller's own if it may set it.
 func (x *exchange) id() []byte {
-	if x.callerID != nil {
+	if len(x.callerID) > 0 {
 		return x.callerID
 	}
 	return x.requestID[:]
@@ -320,9 +323,6 @@ func (x *exchange) shrink() {
 	}
 	small.Append(block)
 	c.req.Rebase(small.Bytes())
-	if x.callerID != nil {
-		x.callerID = c.req.Get(http1.XRequestID)
-	}
 	c.in.Free()
 	c.in = small
 	c.used = small.Len()

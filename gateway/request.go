@@ -64,6 +64,9 @@ func (a *attempt) appendRequest(dst []byte) []byte {
 	if r.Chunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
+	if x.trailers && x.upgrade == nil {
+		dst = append(dst, "Connection: TE\r\nTE: trailers\r\n"...)
+	}
 	if x.upgrade != nil {
 		dst = append(dst, "Connection: Upgrade\r\nUpgrade: "...)
 		dst = append(dst, x.upgrade...)

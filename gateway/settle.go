@@ -12,6 +12,10 @@ import (
 // finish ends every exchange, whatever became of it: the seat is given back, the
 // metrics are counted and the log gets its line.
 func (x *exchange) finish() {
+	if x.finished {
+		return // a panic in here must not count the request twice
+	}
+	x.finished = true
 	x.leaveSeat(x.complete)
 	now := time.Now()
 	g := x.snap.g
@@ -119,6 +123,7 @@ func (x *exchange) log(g *Gateway, now time.Time) {
 		rec.Code = x.failure.code
 	}
 	if !x.unreadable {
+		rec.Remote = x.snap.proxies.ClientAddr(x.c.peer, &r.Header)
 		rec.Method, rec.Host, rec.Target = r.Method(), r.Host(), r.Target()
 		rec.UserAgent = r.Get(http1.UserAgent)
 		rec.Proto = protoName(r.Minor)

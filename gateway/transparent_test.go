@@ -201,6 +201,26 @@ func TestExpectContinue(t *testing.T) {
 	assert.Equal(t, 404, c.head().status, "a refusal comes before the body")
 }
 
+// TestCallerRequestID: a trusted caller's id is the one in every place, also when
+// the request's memory was given back in mid-stream.
+func TestCallerRequestID(t *testing.T) {
+	r := start(t, mock.Config{}, func(c *gateway.Config) {
+		c.Identity.APIKeys[0].MayAssert = []string{"request_id"}
+		c.Identity.TrustedProxies = []string{"127.0.0.0/8"}
+	})
+	c := dial(t, r.addr)
+	c.send(request("POST", "/v1/chat/completions", chatStream, bearer(keyVIP), "Content-Type: application/json",
+		"X-Request-Id: caller-7", "X-Forwarded-For: 203.0.113.9", "X-Mock-Gap: 5ms", "X-Mock-Tokens: 5"))
+	assert.Equal(t, "caller-7", c.response("POST").get("X-Request-Id"))
+	c.send(get("/x/echo", bearer(keyVIP), "X-Request-Id: caller-8", "TE: trailers"))
+	e := echo(t, c.response("GET"))
+	assert.Equal(t, []string{"caller-8"}, e.values("X-Request-Id"))
+	assert.Equal(t, []string{"trailers"}, e.values("TE"))
+	require.NoError(t, r.shutdown())
+	assert.Contains(t, r.log.String(), `"request_id":"caller-7"`)
+	assert.Contains(t, r.log.String(), `"remote":"203.0.113.9"`, "the client behind a trusted proxy")
+}
+
 func TestHTTP10Client(t *testing.T) {
 	r := start(t, mock.Config{}, nil)
 	c := dial(t, r.addr)
